@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+#include "l-error-private.h"
+
+G_BEGIN_DECLS
+
+/* Where a name leads on this machine, at this moment. */
+GSocketAddress *l_address_resolve                 (const char      *name,
+                                                   LSocketOptions   options,
+                                                   LOperation       operation,
+                                                   GError         **error);
+
+/* Whether an address that somebody else made can be used. */
+gboolean        l_address_check                   (GSocketAddress  *address,
+                                                   LOperation       operation,
+                                                   GError         **error);
+
+/* The path, or the abstract name with “@” for each NUL; NULL for an address without a name. */
+char           *l_address_to_name                 (GSocketAddress  *address);
+gboolean        l_address_is_abstract             (GSocketAddress  *address);
+
+/* Unix: where plain names live, and the locks of those who listen; and whether nobody else can put something there. */
+char           *l_address_get_runtime_directory   (void);
+gboolean        l_address_check_runtime_directory (const char      *directory,
+                                                   LOperation       operation,
+                                                   const char      *address,
+                                                   GError         **error);
+
+G_END_DECLS

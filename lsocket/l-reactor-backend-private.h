@@ -1,0 +1,79 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "l-reactor-private.h"
+
+G_BEGIN_DECLS
+
+/* What a backend sees of the reactor: the implementation of readiness, one file each. */
+typedef struct
+{
+  /* (nullable): free; otherwise added. */
+  LReactorWatch *watch;
+  /* Told apart from what stood in the slot before: an event may be older than its slot's watch. */
+  guint32        generation;
+  guint32        next_free;
+  /* What g_source_add_unix_fd() gave, with the poll backend. */
+  gpointer       tag;
+} LReactorSlot;
+
+typedef struct
+{
+  const char *name;
+
+  gboolean (* init)     (LReactor      *self);
+  void     (* clear)    (LReactor      *self);
+  gboolean (* add)      (LReactor      *self,
+                         LReactorWatch *watch);
+  gboolean (* modify)   (LReactor      *self,
+                         LReactorWatch *watch);
+  void     (* remove)   (LReactor      *self,
+                         LReactorWatch *watch);
+  /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */
+  void     (* dispatch) (LReactor      *self);
+} LReactorBackend;
+
+struct _LReactor
+{
+  GSource parent;
+
+  const LReactorBackend *backend;
+  gpointer               tag;      /* of the descriptor that stands for all (epoll) */
+  int                    fd;       /* that descriptor */
+  guint                  cursor;   /* where the next round begins (poll) */
+
+  GMainContext          *context;  /* (unowned): only compared */
+  GArray                *slots;    /* (element-type LReactorSlot), the first is never used */
+  guint32                free_slot;
+  GQueue                 tasks;    /* (element-type LReactorTask) (unowned) */
+  GSequence             *timers;   /* (element-type LReactorTimer) (unowned), the earliest first */
+};
+
+/* The most events that one dispatch takes. */
+#define L_REACTOR_MAX_EVENTS 256
+
+extern const LReactorBackend l_reactor_backend_poll;
+extern const LReactorBackend l_reactor_backend_epoll; /* Linux */
+
+static inline LReactorSlot *
+l_reactor_get_slot (LReactor *self,
+                    guint32   slot)
+{
+  return &g_array_index (self->slots, LReactorSlot, slot);
+}
+
+static inline guint64
+l_reactor_get_event_id (LReactor      *self,
+                        LReactorWatch *watch)
+{
+  return ((guint64) l_reactor_get_slot (self, watch->slot)->generation << 32) | watch->slot;
+}
+
+void l_reactor_dispatch_event (LReactor     *self,
+                               guint64       event_id,
+                               GIOCondition  condition);
+
+G_END_DECLS

@@ -1,0 +1,84 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Readiness of many descriptors, deferred work and timers of one GMainContext behind one GSource. Everything here is
+ * called in the thread that runs the context. The memory of a watch, a task or a timer is the caller's, all zero
+ * before its first use; whatever is removed or cancelled is never called again, also not from the round that runs. */
+
+typedef struct _LReactor LReactor;
+
+/* The peer has shut down its writing side: the end of input, if not yet a hang-up. */
+#define L_IO_RDHUP ((GIOCondition) (1 << 13))
+
+typedef struct _LReactorWatch LReactorWatch;
+typedef void (* LReactorWatchFunc) (LReactorWatch *watch,
+                                    GIOCondition   condition);
+
+struct _LReactorWatch
+{
+  LReactorWatchFunc func;
+  GIOCondition      condition; /* what it waits for now */
+  gintptr           descriptor;
+  guint32           slot;      /* 0: not added */
+};
+
+typedef struct _LReactorTask LReactorTask;
+typedef void (* LReactorTaskFunc) (LReactorTask *task);
+
+struct _LReactorTask
+{
+  LReactorTaskFunc func;
+  GList            link;       /* in the reactor's queue while data points to the task */
+};
+
+typedef struct _LReactorTimer LReactorTimer;
+typedef void (* LReactorTimerFunc) (LReactorTimer *timer);
+
+struct _LReactorTimer
+{
+  LReactorTimerFunc func;
+  gint64            due;       /* monotonic time, in microseconds */
+  GSequenceIter    *iter;      /* (unowned) (nullable): its place in the reactor's queue */
+};
+
+/* The reactor of the calling thread's default context; NULL when the thread has none of its own and another thread
+ * runs the global one. It lives as long as its context. */
+LReactor *l_reactor_ref_thread_default (void);
+LReactor *l_reactor_ref                (LReactor           *self);
+void      l_reactor_unref              (LReactor           *self);
+
+/* A condition of 0 takes the watch out of the set: not even a hang-up is told. Adding fails when the system is out
+ * of a resource, with errno. */
+gboolean  l_reactor_add_watch          (LReactor           *self,
+                                        LReactorWatch      *watch,
+                                        gintptr             descriptor,
+                                        GIOCondition        condition);
+gboolean  l_reactor_set_condition      (LReactor           *self,
+                                        LReactorWatch      *watch,
+                                        GIOCondition        condition);
+void      l_reactor_remove_watch       (LReactor           *self,
+                                        LReactorWatch      *watch);
+
+/* Runs once, at the end of the dispatch that is under way or in the next turn of the loop. */
+void      l_reactor_queue_task         (LReactor           *self,
+                                        LReactorTask       *task);
+void      l_reactor_cancel_task        (LReactor           *self,
+                                        LReactorTask       *task);
+
+/* Runs once, when due; setting it again moves it. */
+void      l_reactor_set_timer          (LReactor           *self,
+                                        LReactorTimer      *timer,
+                                        gint64              due);
+void      l_reactor_cancel_timer       (LReactor           *self,
+                                        LReactorTimer      *timer);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LReactor, l_reactor_unref)
+
+G_END_DECLS

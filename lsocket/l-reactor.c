@@ -1,0 +1,383 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "l-reactor-backend-private.h"
+
+#include <errno.h>
+
+static GMutex registry_lock;
+static GHashTable *registry; /* (element-type GMainContext LReactor) (unowned): a reactor removes itself */
+
+static int
+compare_timers (gconstpointer a,
+                gconstpointer b,
+                gpointer      unused)
+{
+  const LReactorTimer *timer_a = a;
+  const LReactorTimer *timer_b = b;
+
+  if (timer_a->due != timer_b->due)
+    return timer_a->due < timer_b->due ? -1 : 1;
+
+  return 0;
+}
+
+static LReactorTimer *
+get_first_timer (LReactor *self)
+{
+  GSequenceIter *iter = g_sequence_get_begin_iter (self->timers);
+
+  return g_sequence_iter_is_end (iter) ? NULL : g_sequence_get (iter);
+}
+
+static gboolean
+is_due (LReactor *self,
+        int      *timeout)
+{
+  LReactorTimer *timer;
+  gint64 left;
+
+  if (!g_queue_is_empty (&self->tasks))
+    return TRUE;
+
+  timer = get_first_timer (self);
+  if (timer == NULL)
+    return FALSE;
+
+  left = timer->due - g_source_get_time (&self->parent);
+  if (left <= 0)
+    return TRUE;
+
+  /* Rounded up: a loop that wakes a fraction too early would turn for nothing. */
+  *timeout = (int) MIN ((left + 999) / 1000, G_MAXINT);
+  return FALSE;
+}
+
+static gboolean
+l_reactor_prepare (GSource *source,
+                   int     *timeout)
+{
+  *timeout = -1;
+
+  if (!is_due ((LReactor *) source, timeout))
+    return FALSE;
+
+  *timeout = 0;
+  return TRUE;
+}
+
+static gboolean
+l_reactor_check (GSource *source)
+{
+  int timeout;
+
+  return is_due ((LReactor *) source, &timeout);
+}
+
+static void
+run_timers (LReactor *self)
+{
+  gint64 now = g_source_get_time (&self->parent);
+  LReactorTimer *timer;
+
+  while ((timer = get_first_timer (self)) != NULL && timer->due <= now)
+    {
+      l_reactor_cancel_timer (self, timer);
+      timer->func (timer);
+    }
+}
+
+static void
+run_tasks (LReactor *self)
+{
+  /* What a task queues waits for the next turn: a handler that always writes must not keep the loop here. */
+  for (guint n_tasks = self->tasks.length; n_tasks > 0 && self->tasks.length > 0; n_tasks--)
+    {
+      LReactorTask *task = g_queue_peek_head (&self->tasks);
+
+      l_reactor_cancel_task (self, task);
+      task->func (task);
+    }
+}
+
+static gboolean
+l_reactor_dispatch (GSource     *source,
+                    GSourceFunc  callback,
+                    gpointer     user_data)
+{
+  LReactor *self = (LReactor *) source;
+
+  self->backend->dispatch (self);
+  run_timers (self);
+  run_tasks (self);
+
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+l_reactor_finalize (GSource *source)
+{
+  LReactor *self = (LReactor *) source;
+
+  g_mutex_lock (&registry_lock);
+  if (g_hash_table_lookup (registry, self->context) == self)
+    g_hash_table_remove (registry, self->context);
+  g_mutex_unlock (&registry_lock);
+
+  self->backend->clear (self);
+  g_array_unref (self->slots);
+  g_sequence_free (self->timers);
+}
+
+static GSourceFuncs l_reactor_funcs = {
+  .prepare = l_reactor_prepare,
+  .check = l_reactor_check,
+  .dispatch = l_reactor_dispatch,
+  .finalize = l_reactor_finalize,
+};
+
+static const LReactorBackend *
+choose_backend (void)
+{
+#ifdef __linux__
+  if (g_strcmp0 (g_getenv ("LSOCKET_REACTOR"), l_reactor_backend_poll.name) != 0)
+    return &l_reactor_backend_epoll;
+#endif
+
+  return &l_reactor_backend_poll;
+}
+
+static LReactor *
+l_reactor_new (GMainContext *context)
+{
+  LReactor *self = (LReactor *) g_source_new (&l_reactor_funcs, sizeof (LReactor));
+  GSource *source = &self->parent;
+
+  self->context = context;
+  self->slots = g_array_new (FALSE, TRUE, sizeof (LReactorSlot));
+  g_array_set_size (self->slots, 1);
+  self->timers = g_sequence_new (NULL);
+  self->backend = choose_backend ();
+  if (!self->backend->init (self))
+    {
+      /* No descriptor left for it: the other one needs none. */
+      self->backend = &l_reactor_backend_poll;
+      self->backend->init (self);
+    }
+
+  /* A handler may run a main loop of its own; and without it GLib takes our descriptors out and puts them back
+   * around every dispatch. */
+  g_source_set_can_recurse (source, TRUE);
+  g_source_set_static_name (source, "LSocket reactor");
+  g_source_attach (source, context);
+
+  return self;
+}
+
+static LReactor *
+l_reactor_ref_for_context (GMainContext *context)
+{
+  LReactor *self;
+
+  g_mutex_lock (&registry_lock);
+
+  if (registry == NULL)
+    registry = g_hash_table_new (NULL, NULL);
+
+  self = g_hash_table_lookup (registry, context);
+  if (self == NULL || g_source_is_destroyed (&self->parent))
+    {
+      self = l_reactor_new (context);
+      g_hash_table_insert (registry, context, self);
+      /* The context owns it from here. */
+      g_source_unref (&self->parent);
+    }
+  g_source_ref (&self->parent);
+
+  g_mutex_unlock (&registry_lock);
+
+  return self;
+}
+
+LReactor *
+l_reactor_ref_thread_default (void)
+{
+  GMainContext *context = g_main_context_get_thread_default ();
+
+  if (context == NULL)
+    {
+      context = g_main_context_default ();
+      if (!g_main_context_acquire (context))
+        return NULL;
+      g_main_context_release (context);
+    }
+
+  return l_reactor_ref_for_context (context);
+}
+
+LReactor *
+l_reactor_ref (LReactor *self)
+{
+  g_source_ref (&self->parent);
+
+  return self;
+}
+
+void
+l_reactor_unref (LReactor *self)
+{
+  g_source_unref (&self->parent);
+}
+
+void
+l_reactor_dispatch_event (LReactor     *self,
+                          guint64       event_id,
+                          GIOCondition  condition)
+{
+  guint32 slot = (guint32) event_id;
+  guint32 generation = (guint32) (event_id >> 32);
+  LReactorWatch *watch;
+
+  watch = l_reactor_get_slot (self, slot)->watch;
+  if (watch == NULL || l_reactor_get_slot (self, slot)->generation != generation)
+    return;
+
+  /* A handler that ran since may have changed what is waited for. */
+  if (watch->condition == 0)
+    return;
+  condition &= watch->condition | G_IO_HUP | G_IO_ERR | G_IO_NVAL;
+  if (condition != 0)
+    watch->func (watch, condition);
+}
+
+gboolean
+l_reactor_add_watch (LReactor      *self,
+                     LReactorWatch *watch,
+                     gintptr        descriptor,
+                     GIOCondition   condition)
+{
+  LReactorSlot *slot;
+
+  g_assert (watch->slot == 0);
+
+  if (self->free_slot != 0)
+    {
+      watch->slot = self->free_slot;
+      self->free_slot = l_reactor_get_slot (self, watch->slot)->next_free;
+    }
+  else
+    {
+      watch->slot = self->slots->len;
+      g_array_set_size (self->slots, self->slots->len + 1);
+    }
+
+  slot = l_reactor_get_slot (self, watch->slot);
+  slot->watch = watch;
+  slot->tag = NULL;
+
+  watch->descriptor = descriptor;
+  watch->condition = 0;
+  if (l_reactor_set_condition (self, watch, condition))
+    return TRUE;
+
+  l_reactor_remove_watch (self, watch);
+  return FALSE;
+}
+
+gboolean
+l_reactor_set_condition (LReactor      *self,
+                         LReactorWatch *watch,
+                         GIOCondition   condition)
+{
+  GIOCondition old = watch->condition;
+  gboolean done = TRUE;
+
+  g_assert (watch->slot != 0);
+
+  if (old == condition)
+    return TRUE;
+
+  watch->condition = condition;
+  if (old == 0)
+    done = self->backend->add (self, watch);
+  else if (condition != 0)
+    done = self->backend->modify (self, watch);
+  else
+    self->backend->remove (self, watch);
+
+  if (!done)
+    watch->condition = old;
+
+  return done;
+}
+
+void
+l_reactor_remove_watch (LReactor      *self,
+                        LReactorWatch *watch)
+{
+  LReactorSlot *slot;
+  int errsv = errno;
+
+  if (watch->slot == 0)
+    return;
+
+  /* Before the descriptor is closed: one that was duplicated, or that a child inherited, would stay in an epoll set. */
+  if (watch->condition != 0)
+    self->backend->remove (self, watch);
+
+  slot = l_reactor_get_slot (self, watch->slot);
+  slot->watch = NULL;
+  slot->generation++;
+  slot->next_free = self->free_slot;
+  self->free_slot = watch->slot;
+
+  watch->slot = 0;
+  watch->condition = 0;
+  errno = errsv;
+}
+
+void
+l_reactor_queue_task (LReactor     *self,
+                      LReactorTask *task)
+{
+  if (task->link.data != NULL)
+    return;
+
+  task->link.data = task;
+  g_queue_push_tail_link (&self->tasks, &task->link);
+}
+
+void
+l_reactor_cancel_task (LReactor     *self,
+                       LReactorTask *task)
+{
+  if (task->link.data == NULL)
+    return;
+
+  g_queue_unlink (&self->tasks, &task->link);
+  task->link.data = NULL;
+}
+
+void
+l_reactor_set_timer (LReactor      *self,
+                     LReactorTimer *timer,
+                     gint64         due)
+{
+  l_reactor_cancel_timer (self, timer);
+  timer->due = due;
+  timer->iter = g_sequence_insert_sorted (self->timers, timer, compare_timers, NULL);
+}
+
+void
+l_reactor_cancel_timer (LReactor      *self,
+                        LReactorTimer *timer)
+{
+  if (timer->iter == NULL)
+    return;
+
+  g_sequence_remove (timer->iter);
+  timer->iter = NULL;
+}

@@ -1,0 +1,116 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "l-io-device-private.h"
+#include "l-socket.h"
+#include "l-transport-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _LSocketPrivate LSocketPrivate;
+
+typedef void (* LSocketEndFunc) (LSocket *self,
+                                 gpointer user_data);
+
+struct _LSocketPrivate
+{
+  LTransport      transport;
+  LSocket        *self;             /* (unowned) */
+
+  GRefString     *server_name;      /* (owned) (nullable) */
+  GRefString     *full_server_name; /* (owned) (nullable): from CONNECTED to the end */
+  GSocketAddress *address;          /* (owned) (nullable): of an accepted one only when asked for */
+
+  LReactorTimer   connect_timer;
+  gint64          connect_deadline; /* monotonic time in microseconds, -1: none */
+  gint64          connect_pause;    /* until the next try, in microseconds */
+  int             connect_timeout;  /* in milliseconds */
+
+  GTask          *connect_task;     /* (owned) (nullable) */
+  GSList         *end_tasks;        /* (element-type GTask) (owned): returned at the end of the session */
+  LSocketEndFunc  end_func;         /* called once at the end of the session */
+  gpointer        end_data;
+
+  guint           session;          /* counts attempts and adoptions, to notice them after an emission */
+  LSocketState    state;
+  LSocketError    error;
+  LSocketOptions  options;
+  LOpenMode       mode;             /* of the attempt */
+
+  guint           half_open : 1;
+  guint           adopted : 1;      /* the attempt's descriptor came from outside */
+  guint           closed : 1;       /* by g_io_stream_close(): for good */
+  guint           lost : 1;         /* that the connection ended was reported */
+  guint           input_finished : 1; /* read-channel-finished was emitted */
+  guint           shutdown_due : 1; /* once everything is written */
+  guint           is_shut_down : 1; /* our output */
+  guint           holds_itself : 1; /* until what is queued was sent */
+};
+
+LSocketPrivate *l_socket_get_private             (LSocket         *self);
+
+static inline LIODevice *
+l_socket_get_device (LSocket *self)
+{
+  return (LIODevice *) self;
+}
+
+/* l-socket.c: what the state machine sets and emits. Each returns whether nothing has changed since. */
+gboolean        l_socket_set_state               (LSocket         *self,
+                                                  LSocketState     state);
+gboolean        l_socket_report_error            (LSocket         *self,
+                                                  const GError    *error);
+gboolean        l_socket_emit_connected          (LSocket         *self);
+gboolean        l_socket_emit_input_finished     (LSocket         *self);
+gboolean        l_socket_emit_disconnected       (LSocket         *self);
+void            l_socket_set_error               (LSocket         *self,
+                                                  LSocketError     code,
+                                                  const char      *message);
+void            l_socket_set_names               (LSocket         *self,
+                                                  const char      *server_name,
+                                                  const char      *full_server_name);
+void            l_socket_notify_connection       (LSocket         *self);
+
+/* l-socket-session.c: the state machine. */
+extern const LIODeviceFuncs l_socket_device_funcs;
+
+void            l_socket_begin_attempt           (LSocket         *self,
+                                                  const char      *name,
+                                                  GSocketAddress  *address,
+                                                  LOpenMode        mode,
+                                                  GTask           *task);
+void            l_socket_end_attempt             (LSocket         *self);
+gboolean        l_socket_wait_for_attempt        (LSocket         *self,
+                                                  gint64           deadline,
+                                                  GCancellable    *cancellable);
+gboolean        l_socket_adopt                   (LSocket         *self,
+                                                  gintptr          descriptor,
+                                                  LSocketState     state,
+                                                  LOpenMode        mode,
+                                                  GError         **error);
+void            l_socket_start_closing           (LSocket         *self);
+void            l_socket_drop_connection         (LSocket         *self);
+gboolean        l_socket_start_shutdown          (LSocket         *self,
+                                                  GError         **error);
+void            l_socket_tear_down               (LSocket         *self);
+void            l_socket_connect_timer_func      (LReactorTimer   *timer);
+void            l_socket_watch_func              (LReactorWatch   *watch,
+                                                  GIOCondition     condition);
+
+/* For the server. */
+
+/* A connected socket that receives nothing, not even a hang-up, until it is started. It joins the given reactor. */
+LSocket        *l_socket_new_accepted            (LReactor        *reactor,
+                                                  gintptr          descriptor,
+                                                  LSocketOptions   options,
+                                                  GRefString      *server_name,
+                                                  GRefString      *full_server_name);
+void            l_socket_start                   (LSocket         *self);
+void            l_socket_set_end_func            (LSocket         *self,
+                                                  LSocketEndFunc   func,
+                                                  gpointer         user_data);
+
+G_END_DECLS

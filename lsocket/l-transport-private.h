@@ -1,0 +1,81 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "l-error-private.h"
+#include "l-reactor-private.h"
+
+G_BEGIN_DECLS
+
+/* One byte pipe to a peer. Nothing here blocks but l_transport_wait(); nothing here knows states or signals. Which
+ * implementation it is, l-transport-unix.c or l-transport-win32.c, is chosen in meson.build. A failed call leaves the
+ * system's code (an errno, on Windows what GetLastError() says) in *code. */
+typedef struct
+{
+  LReactorWatch  watch;
+  LReactor      *reactor;    /* (unowned) (nullable): NULL: no loop serves it */
+  gintptr        descriptor; /* -1: none */
+} LTransport;
+
+void            l_transport_init                (LTransport           *self,
+                                                 LReactor             *reactor,
+                                                 LReactorWatchFunc     func);
+
+/* Takes the descriptor out of the reactor and closes it. */
+void            l_transport_close               (LTransport           *self);
+
+/* G_POLLABLE_RETURN_WOULD_BLOCK: the server is busy; to be called again after a while, with the same address. */
+GPollableReturn l_transport_connect             (LTransport           *self,
+                                                 GSocketAddress       *address,
+                                                 int                  *code);
+
+/* Takes over a connected descriptor, or one on which a connect() is under way; the latter asks how far that is. An
+ * accepted one comes from our own listener and needs no check. */
+gboolean        l_transport_adopt               (LTransport           *self,
+                                                 gintptr               descriptor,
+                                                 int                  *code);
+void            l_transport_adopt_accepted      (LTransport           *self,
+                                                 gintptr               descriptor);
+GPollableReturn l_transport_check_connected     (LTransport           *self,
+                                                 int                  *code);
+
+/* n_read 0 with G_POLLABLE_RETURN_OK: the end of input. */
+GPollableReturn l_transport_read                (LTransport           *self,
+                                                 void                 *buffer,
+                                                 gsize                 count,
+                                                 gsize                *n_read,
+                                                 int                  *code);
+GPollableReturn l_transport_write               (LTransport           *self,
+                                                 const GOutputVector  *vectors,
+                                                 gsize                 n_vectors,
+                                                 gsize                *n_written,
+                                                 int                  *code);
+gboolean        l_transport_shutdown_write      (LTransport           *self,
+                                                 int                  *code);
+
+/* Whether a connection that ended its input has ended altogether. */
+gboolean        l_transport_is_hung_up          (LTransport           *self);
+
+/* What the reactor shall tell; 0: nothing, not even a hang-up. FALSE with the code when the system is out of a resource. */
+gboolean        l_transport_set_condition       (LTransport           *self,
+                                                 GIOCondition          condition,
+                                                 int                  *code);
+
+/* Blocks the thread until one of the conditions, a hang-up or an error; 0 at the deadline (monotonic time in
+ * microseconds, -1: none) or when cancelled. With the condition 0 it only sleeps. */
+GIOCondition    l_transport_wait                (LTransport           *self,
+                                                 GIOCondition          condition,
+                                                 gint64                deadline,
+                                                 GCancellable         *cancellable);
+
+/* A source of its own for a pollable stream. */
+GSource        *l_transport_create_source       (LTransport           *self,
+                                                 GIOCondition          condition);
+
+/* The address of the other end; for an accepted connection, whose other end has none, (nullable). */
+GSocketAddress *l_transport_get_peer_address    (LTransport           *self);
+GSocketAddress *l_transport_get_local_address   (LTransport           *self);
+
+G_END_DECLS

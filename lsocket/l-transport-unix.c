@@ -1,0 +1,318 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "l-system-private.h"
+#include "l-transport-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/un.h>
+
+/* The most chunks that one sendmsg() takes: 64 KiB of small writes are two, large ones are one each. */
+#define MAX_VECTORS 64
+
+G_STATIC_ASSERT (sizeof (GOutputVector) == sizeof (struct iovec));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (GOutputVector, buffer) == G_STRUCT_OFFSET (struct iovec, iov_base));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (GOutputVector, size) == G_STRUCT_OFFSET (struct iovec, iov_len));
+
+void
+l_transport_init (LTransport        *self,
+                  LReactor          *reactor,
+                  LReactorWatchFunc  func)
+{
+  self->reactor = reactor;
+  self->watch.func = func;
+  self->descriptor = -1;
+}
+
+void
+l_transport_close (LTransport *self)
+{
+  if (self->descriptor < 0)
+    return;
+
+  if (self->reactor != NULL)
+    l_reactor_remove_watch (self->reactor, &self->watch);
+
+  l_system.close ((int) self->descriptor);
+  self->descriptor = -1;
+}
+
+static gboolean
+open_socket (LTransport *self,
+             int        *code)
+{
+  int fd;
+
+  fd = l_system.socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    {
+      *code = errno;
+      return FALSE;
+    }
+
+  self->descriptor = fd;
+  return TRUE;
+}
+
+static gssize
+get_native_address (GSocketAddress     *address,
+                    struct sockaddr_un *native)
+{
+  memset (native, 0, sizeof *native);
+  if (!g_socket_address_to_native (address, native, sizeof *native, NULL))
+    return -1;
+
+  return g_socket_address_get_native_size (address);
+}
+
+GPollableReturn
+l_transport_connect (LTransport     *self,
+                     GSocketAddress *address,
+                     int            *code)
+{
+  struct sockaddr_un native;
+  gssize length;
+  int result;
+
+  if (self->descriptor < 0 && !open_socket (self, code))
+    return G_POLLABLE_RETURN_FAILED;
+
+  length = get_native_address (address, &native);
+  if (length < 0)
+    {
+      *code = EAFNOSUPPORT;
+      return G_POLLABLE_RETURN_FAILED;
+    }
+
+  L_SYSTEM_RETRY (result, l_system.connect ((int) self->descriptor, (struct sockaddr *) &native, length));
+  if (result == 0 || errno == EISCONN)
+    return G_POLLABLE_RETURN_OK;
+
+  /* EAGAIN: the backlog is full. poll() is no help, an unconnected Unix socket is ready at once. */
+  if (errno == EAGAIN || errno == EINPROGRESS || errno == EALREADY)
+    return G_POLLABLE_RETURN_WOULD_BLOCK;
+
+  *code = errno;
+  return G_POLLABLE_RETURN_FAILED;
+}
+
+static int
+get_option (int fd,
+            int option)
+{
+  int value = -1;
+  socklen_t length = sizeof value;
+
+  if (l_system.getsockopt (fd, SOL_SOCKET, option, &value, &length) < 0)
+    return -1;
+
+  return value;
+}
+
+gboolean
+l_transport_adopt (LTransport *self,
+                   gintptr     descriptor,
+                   int        *code)
+{
+  struct sockaddr_un native = { 0 };
+  socklen_t length = sizeof native;
+  int fd = (int) descriptor;
+  int type;
+
+  errno = 0;
+  type = get_option (fd, SO_TYPE);
+  if (type < 0)
+    {
+      *code = errno;
+      return FALSE;
+    }
+
+  if (type != SOCK_STREAM ||
+      l_system.getsockname (fd, (struct sockaddr *) &native, &length) < 0 ||
+      native.sun_family != AF_UNIX)
+    {
+      *code = EPROTOTYPE;
+      return FALSE;
+    }
+
+  if (l_system.set_flags (fd, O_NONBLOCK, FD_CLOEXEC) < 0)
+    {
+      *code = errno;
+      return FALSE;
+    }
+
+  self->descriptor = descriptor;
+  return TRUE;
+}
+
+void
+l_transport_adopt_accepted (LTransport *self,
+                            gintptr     descriptor)
+{
+  self->descriptor = descriptor;
+}
+
+GPollableReturn
+l_transport_check_connected (LTransport *self,
+                             int        *code)
+{
+  struct sockaddr_un native;
+  socklen_t length = sizeof native;
+  int error;
+
+  if (l_system.getpeername ((int) self->descriptor, (struct sockaddr *) &native, &length) == 0)
+    return G_POLLABLE_RETURN_OK;
+
+  if (errno != ENOTCONN)
+    {
+      *code = errno;
+      return G_POLLABLE_RETURN_FAILED;
+    }
+
+  error = get_option ((int) self->descriptor, SO_ERROR);
+  if (error <= 0)
+    return G_POLLABLE_RETURN_WOULD_BLOCK;
+
+  *code = error;
+  return G_POLLABLE_RETURN_FAILED;
+}
+
+GPollableReturn
+l_transport_read (LTransport *self,
+                  void       *buffer,
+                  gsize       count,
+                  gsize      *n_read,
+                  int        *code)
+{
+  gssize result;
+
+  L_SYSTEM_RETRY (result, l_system.recv ((int) self->descriptor, buffer, count, 0));
+  if (result >= 0)
+    {
+      *n_read = result;
+      return G_POLLABLE_RETURN_OK;
+    }
+
+  if (errno == EAGAIN)
+    return G_POLLABLE_RETURN_WOULD_BLOCK;
+
+  /* The peer left something unread, but all that it sent has been read. */
+  if (errno == ECONNRESET)
+    {
+      *n_read = 0;
+      return G_POLLABLE_RETURN_OK;
+    }
+
+  *code = errno;
+  return G_POLLABLE_RETURN_FAILED;
+}
+
+GPollableReturn
+l_transport_write (LTransport          *self,
+                   const GOutputVector *vectors,
+                   gsize                n_vectors,
+                   gsize               *n_written,
+                   int                 *code)
+{
+  struct msghdr message = {
+    .msg_iov = (struct iovec *) vectors,
+    .msg_iovlen = MIN (n_vectors, MAX_VECTORS),
+  };
+  gssize result;
+
+  L_SYSTEM_RETRY (result, l_system.sendmsg ((int) self->descriptor, &message, MSG_NOSIGNAL));
+  if (result >= 0)
+    {
+      *n_written = result;
+      return G_POLLABLE_RETURN_OK;
+    }
+
+  if (errno == EAGAIN)
+    return G_POLLABLE_RETURN_WOULD_BLOCK;
+
+  *code = errno;
+  return G_POLLABLE_RETURN_FAILED;
+}
+
+gboolean
+l_transport_shutdown_write (LTransport *self,
+                            int        *code)
+{
+  if (l_system.shutdown ((int) self->descriptor, SHUT_WR) == 0)
+    return TRUE;
+
+  *code = errno;
+  return FALSE;
+}
+
+gboolean
+l_transport_is_hung_up (LTransport *self)
+{
+  return (l_system_wait (self->descriptor, G_IO_HUP, 0, NULL) & (G_IO_HUP | G_IO_ERR)) != 0;
+}
+
+gboolean
+l_transport_set_condition (LTransport   *self,
+                           GIOCondition  condition,
+                           int          *code)
+{
+  gboolean done;
+
+  if (self->reactor == NULL || self->descriptor < 0)
+    return TRUE;
+
+  if (self->watch.slot != 0)
+    done = l_reactor_set_condition (self->reactor, &self->watch, condition);
+  else
+    done = l_reactor_add_watch (self->reactor, &self->watch, self->descriptor, condition);
+  if (!done)
+    *code = errno;
+
+  return done;
+}
+
+GIOCondition
+l_transport_wait (LTransport   *self,
+                  GIOCondition  condition,
+                  gint64        deadline,
+                  GCancellable *cancellable)
+{
+  return l_system_wait (condition != 0 ? self->descriptor : -1, condition, deadline, cancellable);
+}
+
+GSource *
+l_transport_create_source (LTransport   *self,
+                           GIOCondition  condition)
+{
+  return g_unix_fd_source_new ((int) self->descriptor, condition);
+}
+
+static GSocketAddress *
+get_address (int (* get_name) (int, struct sockaddr *, socklen_t *),
+             int fd)
+{
+  struct sockaddr_un native = { 0 };
+  socklen_t length = sizeof native;
+
+  if (fd < 0 || get_name (fd, (struct sockaddr *) &native, &length) < 0)
+    return NULL;
+
+  return g_socket_address_new_from_native (&native, length);
+}
+
+GSocketAddress *
+l_transport_get_peer_address (LTransport *self)
+{
+  return get_address (l_system.getpeername, (int) self->descriptor);
+}
+
+GSocketAddress *
+l_transport_get_local_address (LTransport *self)
+{
+  return get_address (l_system.getsockname, (int) self->descriptor);
+}
