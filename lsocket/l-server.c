@@ -4,14 +4,7 @@
 
 #include "config.h"
 
-#include "l-address-private.h"
-#include "l-listener-private.h"
-#include "l-name-private.h"
-#include "l-server.h"
-#include "l-socket-private.h"
-#include "l-task-private.h"
-
-#include <glib/gi18n-lib.h>
+#include "l-server-private.h"
 
 /**
  * LServer:
@@ -52,35 +45,6 @@
 
 #define DEFAULT_MAX_PENDING 30
 
-/* How long accepting pauses when the system is out of descriptors. */
-#define FIRST_PAUSE (10 * G_TIME_SPAN_MILLISECOND)
-#define LAST_PAUSE (1 * G_TIME_SPAN_SECOND)
-
-typedef struct
-{
-  LServer        *self;             /* (unowned) */
-  LReactor       *reactor;          /* (owned) (nullable) */
-  LListener       listener;
-  LReactorTimer   pause_timer;
-  gint64          pause;            /* the next one, in microseconds; 0: the last accept succeeded */
-
-  GQueue          pending;          /* (element-type LSocket) (owned) */
-  GQueue          accept_tasks;     /* (element-type GTask) (owned) */
-  GHashTable     *connections;      /* (element-type LSocket) (owned): handed out and not yet unconnected */
-
-  GRefString     *server_name;      /* (owned) (nullable) */
-  GRefString     *full_server_name; /* (owned) (nullable) */
-  char           *error_string;     /* (owned) (nullable) */
-  LSocketError    error;
-  LServerOptions  options;
-  int             max_pending;
-  int             backlog;
-
-  guint           listening : 1;
-  guint           paused : 1;
-  guint           unlink_on_close : 1;
-} LServerPrivate;
-
 typedef enum
 {
   PROP_LISTENING = 1,
@@ -108,18 +72,20 @@ static guint signals[SIGNAL_ERROR + 1];
 
 G_DEFINE_TYPE_WITH_PRIVATE (LServer, l_server, G_TYPE_OBJECT)
 
-static inline LServerPrivate *
-get_private (LServer *self)
+LServerPrivate *
+l_server_get_private (LServer *self)
 {
   return l_server_get_instance_private (self);
 }
 
-static void
-set_error (LServer      *self,
-           LSocketError  code,
-           const char   *message)
+/* What l-server-accept.c sets and emits */
+
+void
+l_server_set_error (LServer      *self,
+                    LSocketError  code,
+                    const char   *message)
 {
-  LServerPrivate *priv = get_private (self);
+  LServerPrivate *priv = l_server_get_private (self);
 
   if (priv->error != code)
     {
@@ -135,180 +101,8 @@ set_error (LServer      *self,
     }
 }
 
-/* Accepting */
-
-static void
-update_condition (LServer *self)
-{
-  LServerPrivate *priv = get_private (self);
-  gboolean wanted = (int) priv->pending.length < priv->max_pending || priv->accept_tasks.length > 0;
-  int code;
-
-  /* It joined the reactor when it began to listen, so this does not fail. */
-  if (priv->listening)
-    l_listener_set_condition (&priv->listener, wanted && !priv->paused ? G_IO_IN : 0, &code);
-}
-
-static void
-end_pause (LServer *self)
-{
-  LServerPrivate *priv = get_private (self);
-
-  if (priv->reactor != NULL)
-    l_reactor_cancel_timer (priv->reactor, &priv->pause_timer);
-  priv->paused = FALSE;
-  update_condition (self);
-}
-
-static void
-pause_timer_func (LReactorTimer *timer)
-{
-  end_pause (((LServerPrivate *) (gpointer) ((char *) timer - G_STRUCT_OFFSET (LServerPrivate, pause_timer)))->self);
-}
-
-/* Trying at once would keep a processor busy for nothing. One signal an episode. */
-static void
-handle_accept_error (LServer *self,
-                     int      code)
-{
-  LServerPrivate *priv = get_private (self);
-  gboolean is_first = priv->pause == 0;
-  g_autoptr(GError) error = NULL;
-
-  if (l_listener_is_transient (code))
-    return;
-
-  priv->pause = is_first ? FIRST_PAUSE : MIN (priv->pause * 2, LAST_PAUSE);
-  priv->paused = TRUE;
-  update_condition (self);
-  if (priv->reactor != NULL)
-    l_reactor_set_timer (priv->reactor, &priv->pause_timer, g_get_monotonic_time () + priv->pause);
-
-  if (!is_first)
-    return;
-
-  l_error_set_system (&error, L_OPERATION_ACCEPT, priv->full_server_name, code);
-  set_error (self, error->code, error->message);
-  g_signal_emit (self, signals[SIGNAL_ERROR], 0, error->code);
-}
-
-/* TRUE if there was one. */
-static gboolean
-accept_one (LServer *self)
-{
-  LServerPrivate *priv = get_private (self);
-  gintptr descriptor;
-  int code = 0;
-
-  descriptor = l_listener_accept (&priv->listener, &code);
-  if (descriptor >= 0)
-    {
-      priv->pause = 0;
-      L_SERVER_GET_CLASS (self)->incoming_connection (self, descriptor);
-      return TRUE;
-    }
-
-  if (code != 0)
-    handle_accept_error (self, code);
-  return FALSE;
-}
-
-static void
-watch_func (LReactorWatch *watch,
-            GIOCondition   condition)
-{
-  LServerPrivate *priv = (LServerPrivate *) (gpointer) ((char *) watch - G_STRUCT_OFFSET (LListener, watch) -
-                                                        G_STRUCT_OFFSET (LServerPrivate, listener));
-  LServer *self = g_object_ref (priv->self);
-
-  /* One a wake: asking until there is none costs more than the loop does. */
-  accept_one (self);
-  g_object_unref (self);
-}
-
-static void
-l_server_real_incoming_connection (LServer *self,
-                                   gintptr  descriptor)
-{
-  LServerPrivate *priv = get_private (self);
-  LSocketOptions options = L_SOCKET_OPTIONS_NONE;
-  g_autoptr(LSocket) socket = NULL;
-
-  if ((priv->options & L_SERVER_OPTIONS_ABSTRACT_NAMESPACE) != 0)
-    options |= L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE;
-
-  socket = l_socket_new_accepted (priv->reactor, descriptor, options,
-                                  priv->server_name, priv->full_server_name);
-  l_server_add_pending_connection (self, socket);
-}
-
-/* Handing out */
-
-static void
-on_connection_ended (LSocket  *socket,
-                     gpointer  user_data)
-{
-  LServerPrivate *priv = get_private (user_data);
-
-  g_hash_table_remove (priv->connections, socket);
-}
-
-static LSocket *
-hand_out (LServer *self,
-          LSocket *socket)
-{
-  LServerPrivate *priv = get_private (self);
-
-  if (l_socket_get_state (socket) != L_SOCKET_STATE_UNCONNECTED)
-    {
-      g_hash_table_add (priv->connections, g_object_ref (socket));
-      l_socket_set_end_func (socket, on_connection_ended, self);
-    }
-  l_socket_start (socket);
-
-  return socket;
-}
-
-static GTask *
-pop_accept_task (LServer *self)
-{
-  LServerPrivate *priv = get_private (self);
-  GTask *task;
-
-  /* A cancelled one must not win a connection. */
-  while ((task = g_queue_pop_head (&priv->accept_tasks)) != NULL && g_task_return_error_if_cancelled (task))
-    g_object_unref (task);
-
-  return task;
-}
-
-static void
-return_connection (GTask   *task,
-                   LSocket *socket)
-{
-  g_task_return_pointer (task, socket, g_object_unref);
-  g_object_unref (task);
-}
-
-/* Closing */
-
-static void
-set_names (LServer    *self,
-           const char *server_name,
-           const char *full_server_name)
-{
-  LServerPrivate *priv = get_private (self);
-
-  g_clear_pointer (&priv->server_name, g_ref_string_release);
-  g_clear_pointer (&priv->full_server_name, g_ref_string_release);
-  if (server_name != NULL)
-    priv->server_name = g_ref_string_new (server_name);
-  if (full_server_name != NULL)
-    priv->full_server_name = g_ref_string_new (full_server_name);
-}
-
-static void
-notify_listening (LServer *self)
+void
+l_server_notify_listening (LServer *self)
 {
   GObject *object = G_OBJECT (self);
 
@@ -319,30 +113,17 @@ notify_listening (LServer *self)
   g_object_notify_by_pspec (object, props[PROP_LISTENING]);
 }
 
-static void
-fail_accept_tasks (LServer *self)
+void
+l_server_emit_new_connection (LServer *self)
 {
-  LServerPrivate *priv = get_private (self);
-  GTask *task;
-
-  while ((task = g_queue_pop_head (&priv->accept_tasks)) != NULL)
-    {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The server does not listen"));
-      g_object_unref (task);
-    }
+  g_signal_emit (self, signals[SIGNAL_NEW_CONNECTION], 0);
 }
 
-static void
-stop_listening (LServer *self)
+void
+l_server_emit_error (LServer      *self,
+                     LSocketError  error)
 {
-  LServerPrivate *priv = get_private (self);
-
-  end_pause (self);
-  priv->listening = FALSE;
-  priv->pause = 0;
-  l_listener_close (&priv->listener, priv->unlink_on_close);
-  set_names (self, NULL, NULL);
-  g_queue_clear_full (&priv->pending, g_object_unref);
+  g_signal_emit (self, signals[SIGNAL_ERROR], 0, error);
 }
 
 /* GObject */
@@ -351,17 +132,10 @@ static void
 l_server_dispose (GObject *object)
 {
   LServer *self = L_SERVER (object);
-  LServerPrivate *priv = get_private (self);
-  GHashTableIter iter;
-  gpointer socket;
 
-  stop_listening (self);
-  fail_accept_tasks (self);
-
-  g_hash_table_iter_init (&iter, priv->connections);
-  while (g_hash_table_iter_next (&iter, &socket, NULL))
-    l_socket_set_end_func (socket, NULL, NULL);
-  g_hash_table_remove_all (priv->connections);
+  l_server_stop_listening (self);
+  l_server_fail_accept_tasks (self);
+  l_server_release_connections (self);
 
   G_OBJECT_CLASS (l_server_parent_class)->dispose (object);
 }
@@ -369,7 +143,7 @@ l_server_dispose (GObject *object)
 static void
 l_server_finalize (GObject *object)
 {
-  LServerPrivate *priv = get_private (L_SERVER (object));
+  LServerPrivate *priv = l_server_get_private (L_SERVER (object));
 
   g_clear_pointer (&priv->reactor, l_reactor_unref);
   g_hash_table_unref (priv->connections);
@@ -661,16 +435,16 @@ l_server_class_init (LServerClass *klass)
 static void
 l_server_init (LServer *self)
 {
-  LServerPrivate *priv = get_private (self);
+  LServerPrivate *priv = l_server_get_private (self);
 
   priv->self = self;
   priv->reactor = l_reactor_ref_thread_default ();
-  priv->pause_timer.func = pause_timer_func;
+  priv->pause_timer.func = l_server_pause_timer_func;
   priv->connections = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   priv->error = L_SOCKET_ERROR_UNKNOWN;
   priv->max_pending = DEFAULT_MAX_PENDING;
   priv->unlink_on_close = TRUE;
-  l_listener_init (&priv->listener, priv->reactor, watch_func);
+  l_listener_init (&priv->listener, priv->reactor, l_server_watch_func);
 }
 
 /* Public */
@@ -690,518 +464,6 @@ l_server_new (void)
   return g_object_new (L_TYPE_SERVER, NULL);
 }
 
-static gboolean
-fail_listening (LServer  *self,
-                GError   *local_error,
-                GError  **error)
-{
-  set_error (self, local_error->code, local_error->message);
-  g_propagate_error (error, local_error);
-  return FALSE;
-}
-
-static gboolean
-check_not_listening (LServer     *self,
-                     const char  *name,
-                     GError     **error)
-{
-  LServerPrivate *priv = get_private (self);
-  GError *local_error = NULL;
-
-  if (!priv->listening)
-    return TRUE;
-
-  l_error_set (&local_error, L_OPERATION_LISTEN, name, L_SOCKET_ERROR_OPERATION, _("The server listens already"));
-  return fail_listening (self, local_error, error);
-}
-
-static LSocketOptions
-get_name_options (LServerOptions options)
-{
-  LSocketOptions name_options = L_SOCKET_OPTIONS_NONE;
-
-  if ((options & L_SERVER_OPTIONS_ABSTRACT_NAMESPACE) != 0)
-    name_options |= L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE;
-  if ((options & L_SERVER_OPTIONS_TEMP_DIRECTORY) != 0)
-    name_options |= L_SOCKET_OPTIONS_TEMP_DIRECTORY;
-
-  return name_options;
-}
-
-/* The listener stands; the server joins the reactor and tells. */
-static gboolean
-start_accepting (LServer     *self,
-                 const char  *name,
-                 gboolean     unlink_on_close,
-                 GError     **error)
-{
-  LServerPrivate *priv = get_private (self);
-  g_autofree char *full_name = l_address_to_name (priv->listener.address);
-  g_autofree char *last = NULL;
-  GError *local_error = NULL;
-  int code = 0;
-
-  if (!l_listener_set_condition (&priv->listener, G_IO_IN, &code))
-    {
-      l_listener_close (&priv->listener, unlink_on_close);
-      l_error_set_system (&local_error, L_OPERATION_LISTEN, full_name, code);
-      return fail_listening (self, local_error, error);
-    }
-
-  if (name == NULL && full_name != NULL)
-    name = last = l_address_is_abstract (priv->listener.address) ? g_strdup (full_name) : l_name_from_path (full_name);
-
-  set_names (self, name, full_name);
-  set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
-  priv->listening = TRUE;
-  update_condition (self);
-  notify_listening (self);
-  l_server_set_unlink_on_close (self, unlink_on_close);
-  return TRUE;
-}
-
-static gboolean
-listen_at (LServer         *self,
-           const char      *name,
-           GSocketAddress  *address,
-           GError         **error)
-{
-  LServerPrivate *priv = get_private (self);
-  GError *local_error = NULL;
-
-  if (!l_listener_listen (&priv->listener, address, priv->options, priv->backlog, &local_error))
-    return fail_listening (self, local_error, error);
-
-  return start_accepting (self, name, TRUE, error);
-}
-
-/**
- * l_server_listen:
- * @self: a server
- * @name: the name
- * @error: return location for an error
- *
- * Begins to listen at a name.
- *
- * The socket of a server that died is replaced. When a live server or something else has the name it fails with
- * %L_SOCKET_ERROR_ADDRESS_IN_USE and leaves that alone; it may wait for up to a second for another program that sets up
- * the same name. A name that cannot be one fails with %L_SOCKET_ERROR_SERVER_NOT_FOUND, one that the user may not use with
- * %L_SOCKET_ERROR_ACCESS, and a server that listens already with %L_SOCKET_ERROR_OPERATION.
- *
- * Returns: %TRUE if the server listens
- *
- * Since: 1.0
- */
-gboolean
-l_server_listen (LServer     *self,
-                 const char  *name,
-                 GError     **error)
-{
-  LServerPrivate *priv;
-  g_autoptr(GSocketAddress) address = NULL;
-  GError *local_error = NULL;
-
-  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
-  g_return_val_if_fail (name != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  priv = get_private (self);
-  if (!check_not_listening (self, name, error))
-    return FALSE;
-
-  address = l_address_resolve (name, get_name_options (priv->options), L_OPERATION_LISTEN, &local_error);
-  if (address == NULL)
-    return fail_listening (self, local_error, error);
-
-  return listen_at (self, name, address, error);
-}
-
-/**
- * l_server_listen_address:
- * @self: a server
- * @address: the address, on Unix a [class@Gio.UnixSocketAddress]
- * @error: return location for an error
- *
- * Begins to listen at an address, as [method@LSocket.Server.listen] does at a name. It serves for abstract names with
- * NUL bytes, and for whoever has an address already.
- *
- * A [class@Gio.UnixSocketAddress] has cut a longer path at 107 bytes, so one of exactly that length is refused with
- * %L_SOCKET_ERROR_SERVER_NOT_FOUND; any other kind of address, and Windows, with %L_SOCKET_ERROR_UNSUPPORTED_OPERATION.
- * Otherwise it fails as [method@LSocket.Server.listen] does.
- *
- * Returns: %TRUE if the server listens
- *
- * Since: 1.0
- */
-gboolean
-l_server_listen_address (LServer         *self,
-                         GSocketAddress  *address,
-                         GError         **error)
-{
-  GError *local_error = NULL;
-
-  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
-  g_return_val_if_fail (G_IS_SOCKET_ADDRESS (address), FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  if (!check_not_listening (self, NULL, error))
-    return FALSE;
-  if (!l_address_check (address, L_OPERATION_LISTEN, &local_error))
-    return fail_listening (self, local_error, error);
-
-  return listen_at (self, NULL, address, error);
-}
-
-/**
- * l_server_listen_descriptor:
- * @self: a server
- * @descriptor: the file descriptor, on Windows the HANDLE, of something that listens
- * @error: return location for an error
- *
- * Takes over what listens already. On success the server owns the descriptor, which is made non-blocking and is not
- * inherited by child processes; [property@LSocket.Server:unlink-on-close] becomes %FALSE.
- *
- * It fails with %L_SOCKET_ERROR_UNSUPPORTED_OPERATION when that is not a Unix stream socket that listens, and with
- * %L_SOCKET_ERROR_OPERATION when the server listens already.
- *
- * Returns: %TRUE if the server listens
- *
- * Since: 1.0
- */
-gboolean
-l_server_listen_descriptor (LServer  *self,
-                            gintptr   descriptor,
-                            GError  **error)
-{
-  LServerPrivate *priv;
-  GError *local_error = NULL;
-
-  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  priv = get_private (self);
-  if (!check_not_listening (self, NULL, error))
-    return FALSE;
-  if (!l_listener_adopt (&priv->listener, descriptor, &local_error))
-    return fail_listening (self, local_error, error);
-
-  return start_accepting (self, NULL, FALSE, error);
-}
-
-/**
- * l_server_close:
- * @self: a server
- *
- * Stops listening. The connections that were not taken are closed, waiting accepts fail with %G_IO_ERROR_CLOSED, and the
- * error is cleared. Connections that were taken live on.
- *
- * Since: 1.0
- */
-void
-l_server_close (LServer *self)
-{
-  g_return_if_fail (L_IS_SERVER (self));
-
-  if (!l_server_is_listening (self))
-    return;
-
-  g_object_ref (self);
-  stop_listening (self);
-  set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
-  notify_listening (self);
-  fail_accept_tasks (self);
-  g_object_unref (self);
-}
-
-/**
- * l_server_is_listening: (get-property listening)
- * @self: a server
- *
- * Asks whether the server listens.
- *
- * Returns: %TRUE if it does
- *
- * Since: 1.0
- */
-gboolean
-l_server_is_listening (LServer *self)
-{
-  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
-
-  return get_private (self)->listening;
-}
-
-/**
- * l_server_has_pending_connections:
- * @self: a server
- *
- * Asks whether accepted connections wait to be taken.
- *
- * Returns: %TRUE if there is one
- *
- * Since: 1.0
- */
-gboolean
-l_server_has_pending_connections (LServer *self)
-{
-  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
-
-  return get_private (self)->pending.length > 0;
-}
-
-/**
- * l_server_next_pending_connection:
- * @self: a server
- *
- * Takes the connection that has waited longest. From here on it receives. The server holds a reference to it, too, until
- * it is unconnected.
- *
- * Returns: (transfer full) (nullable): a connected socket; %NULL when none waits
- *
- * Since: 1.0
- */
-LSocket *
-l_server_next_pending_connection (LServer *self)
-{
-  LServerPrivate *priv;
-  LSocket *socket;
-
-  g_return_val_if_fail (L_IS_SERVER (self), NULL);
-
-  priv = get_private (self);
-  socket = g_queue_pop_head (&priv->pending);
-  if (socket == NULL)
-    return NULL;
-
-  update_condition (self);
-  return hand_out (self, socket);
-}
-
-/**
- * l_server_add_pending_connection:
- * @self: a server
- * @socket: a connected socket
- *
- * Gives a connection to a waiting [method@LSocket.Server.accept_async], or queues it and emits
- * [signal@LSocket.Server::new-connection]. It is for subclasses that override incoming_connection.
- *
- * Since: 1.0
- */
-void
-l_server_add_pending_connection (LServer *self,
-                                 LSocket *socket)
-{
-  LServerPrivate *priv;
-  GTask *task;
-
-  g_return_if_fail (L_IS_SERVER (self));
-  g_return_if_fail (L_IS_SOCKET (socket));
-
-  priv = get_private (self);
-  task = pop_accept_task (self);
-  if (task == NULL)
-    g_queue_push_tail (&priv->pending, g_object_ref (socket));
-  update_condition (self);
-
-  if (task != NULL)
-    return_connection (task, hand_out (self, g_object_ref (socket)));
-  else
-    g_signal_emit (self, signals[SIGNAL_NEW_CONNECTION], 0);
-}
-
-static gboolean
-wait_for_new_connection (LServer  *self,
-                         gint64    deadline,
-                         gboolean *timed_out)
-{
-  LServerPrivate *priv = get_private (self);
-
-  while (priv->listening)
-    {
-      gint64 until = deadline;
-
-      if (priv->pending.length > 0 || accept_one (self))
-        return TRUE;
-
-      if (priv->pause != 0)
-        {
-          /* Out of descriptors: the connection is there, and poll() would tell just that. */
-          until = g_get_monotonic_time () + priv->pause;
-          if (deadline >= 0)
-            until = MIN (until, deadline);
-        }
-
-      if (!l_listener_wait (&priv->listener, priv->pause == 0, until) &&
-          deadline >= 0 && g_get_monotonic_time () >= deadline)
-        {
-          *timed_out = TRUE;
-          return FALSE;
-        }
-    }
-
-  return FALSE;
-}
-
-/**
- * l_server_wait_for_new_connection:
- * @self: a server
- * @msecs: how long to wait at most, in milliseconds; any negative value: no limit
- * @timed_out: (out) (optional): whether the time was over
- *
- * Blocks the calling thread until a connection was accepted, without a main loop; returns at once when one waits to be
- * taken already. [property@LSocket.Server:max-pending-connections] does not count here. The signals are emitted from inside.
- *
- * Returns: %TRUE if there is a connection; %FALSE at the end of the time, or when the server does not listen
- *
- * Since: 1.0
- */
-gboolean
-l_server_wait_for_new_connection (LServer  *self,
-                                  int       msecs,
-                                  gboolean *timed_out)
-{
-  gboolean is_over = FALSE;
-  gboolean accepted;
-
-  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
-
-  g_object_ref (self);
-  accepted = wait_for_new_connection (self, l_io_device_get_deadline (msecs), &is_over);
-  g_object_unref (self);
-
-  if (timed_out != NULL)
-    *timed_out = is_over;
-  return accepted;
-}
-
-static gboolean
-on_accept_cancelled (GCancellable *cancellable,
-                     gpointer      user_data)
-{
-  GTask *task = user_data;
-  LServer *self = g_task_get_source_object (task);
-
-  if (g_queue_remove (&get_private (self)->accept_tasks, task))
-    {
-      update_condition (self);
-      g_task_return_error_if_cancelled (task);
-      g_object_unref (task);
-    }
-
-  return G_SOURCE_REMOVE;
-}
-
-/**
- * l_server_accept_async:
- * @self: a server
- * @cancellable: (nullable): ends the waiting
- * @callback: (scope async): called when there is a connection
- * @user_data: (closure): for @callback
- *
- * Waits for a connection: the one that has waited longest in the queue, or the next that comes, without
- * [signal@LSocket.Server::new-connection]. Several accepts are served in order. The callback is never called before the
- * function has returned.
- *
- * Since: 1.0
- */
-void
-l_server_accept_async (LServer             *self,
-                       GCancellable        *cancellable,
-                       GAsyncReadyCallback  callback,
-                       gpointer             user_data)
-{
-  LServerPrivate *priv;
-  GTask *task;
-
-  g_return_if_fail (L_IS_SERVER (self));
-  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-
-  priv = get_private (self);
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, l_server_accept_async);
-  if (g_task_return_error_if_cancelled (task))
-    {
-      g_object_unref (task);
-      return;
-    }
-
-  /* A connection that was given to it is not lost to a cancellation that comes later. */
-  g_task_set_check_cancellable (task, FALSE);
-
-  if (priv->pending.length > 0)
-    {
-      return_connection (task, l_server_next_pending_connection (self));
-      return;
-    }
-
-  g_queue_push_tail (&priv->accept_tasks, task);
-  if (!priv->listening)
-    {
-      fail_accept_tasks (self);
-      return;
-    }
-
-  l_task_watch_cancellable (task, on_accept_cancelled);
-  update_condition (self);
-}
-
-/**
- * l_server_accept_finish:
- * @self: a server
- * @result: what the callback was given
- * @error: return location for an error
- *
- * Gets the result of [method@LSocket.Server.accept_async].
- *
- * Returns: (transfer full): a connected socket; %NULL with %G_IO_ERROR_CLOSED when the server does not listen any more, or
- *   with %G_IO_ERROR_CANCELLED
- *
- * Since: 1.0
- */
-LSocket *
-l_server_accept_finish (LServer       *self,
-                        GAsyncResult  *result,
-                        GError       **error)
-{
-  g_return_val_if_fail (L_IS_SERVER (self), NULL);
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-/**
- * l_server_remove:
- * @name: a name
- * @options: where the name lives
- * @error: return location for an error
- *
- * Removes the socket of a server that died. [method@LSocket.Server.listen] does that by itself; this is for cleaning up.
- *
- * When a live server or something that is not a socket has the name it fails with %L_SOCKET_ERROR_ADDRESS_IN_USE and
- * leaves that alone.
- *
- * Returns: %TRUE if nothing has the name any more
- *
- * Since: 1.0
- */
-gboolean
-l_server_remove (const char      *name,
-                 LServerOptions   options,
-                 GError         **error)
-{
-  g_autoptr(GSocketAddress) address = NULL;
-
-  g_return_val_if_fail (name != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  address = l_address_resolve (name, get_name_options (options), L_OPERATION_REMOVE, error);
-  if (address == NULL)
-    return FALSE;
-
-  return l_listener_remove (address, error);
-}
-
 /**
  * l_server_get_server_name: (get-property server-name)
  * @self: a server
@@ -1217,7 +479,7 @@ l_server_get_server_name (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), NULL);
 
-  return get_private (self)->server_name;
+  return l_server_get_private (self)->server_name;
 }
 
 /**
@@ -1235,7 +497,7 @@ l_server_get_full_server_name (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), NULL);
 
-  return get_private (self)->full_server_name;
+  return l_server_get_private (self)->full_server_name;
 }
 
 /**
@@ -1253,7 +515,7 @@ l_server_get_options (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), L_SERVER_OPTIONS_NONE);
 
-  return get_private (self)->options;
+  return l_server_get_private (self)->options;
 }
 
 /**
@@ -1273,7 +535,7 @@ l_server_set_options (LServer        *self,
 
   g_return_if_fail (L_IS_SERVER (self));
 
-  priv = get_private (self);
+  priv = l_server_get_private (self);
   if (priv->listening)
     {
       g_warning ("%s: the server listens", G_STRFUNC);
@@ -1302,7 +564,7 @@ l_server_get_max_pending_connections (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), 0);
 
-  return get_private (self)->max_pending;
+  return l_server_get_private (self)->max_pending;
 }
 
 /**
@@ -1322,12 +584,12 @@ l_server_set_max_pending_connections (LServer *self,
 
   g_return_if_fail (L_IS_SERVER (self));
 
-  priv = get_private (self);
+  priv = l_server_get_private (self);
   if (priv->max_pending == max_pending)
     return;
 
   priv->max_pending = max_pending;
-  update_condition (self);
+  l_server_update_condition (self);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_MAX_PENDING_CONNECTIONS]);
 }
 
@@ -1346,7 +608,7 @@ l_server_get_listen_backlog (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), 0);
 
-  return get_private (self)->backlog;
+  return l_server_get_private (self)->backlog;
 }
 
 /**
@@ -1367,7 +629,7 @@ l_server_set_listen_backlog (LServer *self,
   g_return_if_fail (L_IS_SERVER (self));
   g_return_if_fail (backlog >= 0);
 
-  priv = get_private (self);
+  priv = l_server_get_private (self);
   if (priv->backlog == backlog)
     return;
 
@@ -1390,7 +652,7 @@ l_server_get_error (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), L_SOCKET_ERROR_UNKNOWN);
 
-  return get_private (self)->error;
+  return l_server_get_private (self)->error;
 }
 
 /**
@@ -1408,7 +670,7 @@ l_server_get_error_string (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), NULL);
 
-  return get_private (self)->error_string;
+  return l_server_get_private (self)->error_string;
 }
 
 /**
@@ -1426,7 +688,7 @@ l_server_get_socket_descriptor (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), -1);
 
-  return get_private (self)->listener.descriptor;
+  return l_server_get_private (self)->listener.descriptor;
 }
 
 /**
@@ -1444,7 +706,7 @@ l_server_get_address (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), NULL);
 
-  return get_private (self)->listener.address;
+  return l_server_get_private (self)->listener.address;
 }
 
 /**
@@ -1462,7 +724,7 @@ l_server_get_unlink_on_close (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), FALSE);
 
-  return get_private (self)->unlink_on_close;
+  return l_server_get_private (self)->unlink_on_close;
 }
 
 /**
@@ -1482,7 +744,7 @@ l_server_set_unlink_on_close (LServer  *self,
 
   g_return_if_fail (L_IS_SERVER (self));
 
-  priv = get_private (self);
+  priv = l_server_get_private (self);
   unlink_on_close = !!unlink_on_close;
   if (priv->unlink_on_close == (guint) unlink_on_close)
     return;

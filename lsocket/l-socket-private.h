@@ -100,6 +100,19 @@ void            l_socket_connect_timer_func      (LReactorTimer   *timer);
 void            l_socket_watch_func              (LReactorWatch   *watch,
                                                   GIOCondition     condition);
 
+/* l-socket-connect.c: what a GIOStream does to close. */
+gboolean        l_socket_close                   (GIOStream       *stream,
+                                                  GCancellable    *cancellable,
+                                                  GError         **error);
+void            l_socket_close_async             (GIOStream       *stream,
+                                                  int              io_priority,
+                                                  GCancellable    *cancellable,
+                                                  GAsyncReadyCallback callback,
+                                                  gpointer         user_data);
+gboolean        l_socket_close_finish            (GIOStream       *stream,
+                                                  GAsyncResult    *result,
+                                                  GError         **error);
+
 /* For the server. */
 
 /* A connected socket that receives nothing, not even a hang-up, until it is started. It joins the given reactor. */

@@ -1,0 +1,59 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "l-listener-private.h"
+#include "l-server.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  LServer        *self;             /* (unowned) */
+  LReactor       *reactor;          /* (owned) (nullable) */
+  LListener       listener;
+  LReactorTimer   pause_timer;
+  gint64          pause;            /* the next one, in microseconds; 0: the last accept succeeded */
+
+  GQueue          pending;          /* (element-type LSocket) (owned) */
+  GQueue          accept_tasks;     /* (element-type GTask) (owned) */
+  GHashTable     *connections;      /* (element-type LSocket) (owned): handed out and not yet unconnected */
+
+  GRefString     *server_name;      /* (owned) (nullable) */
+  GRefString     *full_server_name; /* (owned) (nullable) */
+  char           *error_string;     /* (owned) (nullable) */
+  LSocketError    error;
+  LServerOptions  options;
+  int             max_pending;
+  int             backlog;
+
+  guint           listening : 1;
+  guint           paused : 1;
+  guint           unlink_on_close : 1;
+} LServerPrivate;
+
+LServerPrivate *l_server_get_private              (LServer       *self);
+
+/* l-server.c: what is set and emitted. */
+void            l_server_set_error                (LServer       *self,
+                                                   LSocketError   code,
+                                                   const char    *message);
+void            l_server_notify_listening         (LServer       *self);
+void            l_server_emit_new_connection      (LServer       *self);
+void            l_server_emit_error               (LServer       *self,
+                                                   LSocketError   error);
+
+/* l-server-accept.c: listening, accepting, handing out. */
+void            l_server_watch_func               (LReactorWatch *watch,
+                                                   GIOCondition   condition);
+void            l_server_pause_timer_func         (LReactorTimer *timer);
+void            l_server_real_incoming_connection (LServer       *self,
+                                                   gintptr        descriptor);
+void            l_server_update_condition         (LServer       *self);
+void            l_server_stop_listening           (LServer       *self);
+void            l_server_fail_accept_tasks        (LServer       *self);
+void            l_server_release_connections      (LServer       *self);
+
+G_END_DECLS
