@@ -56,7 +56,6 @@ typedef struct
 
   /* The output stream was closed: ends the output once everything is written. */
   gboolean        (* shutdown_output) (LIODevice            *self,
-                                       GCancellable         *cancellable,
                                        GError              **error);
 
   /* Polls what the device reads from and writes to, for a pollable stream. */
@@ -178,7 +177,6 @@ GPollableReturn   l_io_device_stream_write      (LIODevice     *self,
 gboolean          l_io_device_stream_flush      (LIODevice     *self,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
-
 /* What the buffers and the state are ready for, without asking the system. */
 GIOCondition      l_io_device_query_condition   (LIODevice     *self);
 gboolean          l_io_device_stream_is_ready   (LIODevice     *self,

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "l-io-device-private.h"
+#include "l-output-stream-private.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -377,6 +378,19 @@ announce_output (LIODevice *self)
     l_io_device_schedule_flush (self);
 }
 
+static void
+tell_drained (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  GSList *tasks = NULL;
+
+  if (priv->output_stream != NULL)
+    tasks = l_output_stream_take_tasks (L_OUTPUT_STREAM (priv->output_stream));
+
+  l_io_device_get_funcs (self)->output_drained (self);
+  l_output_stream_return_tasks (tasks);
+}
+
 /* Sends what is queued, tells, sends what the handlers wrote, and if nothing is left tells the subclass. TRUE if bytes
  * went. */
 static gboolean
@@ -401,7 +415,7 @@ flush (LIODevice *self)
   if (priv->session == session && result == G_POLLABLE_RETURN_FAILED)
     l_io_device_get_funcs (self)->failed (self, error);
   else if (priv->session == session && l_buffer_get_size (&priv->output) == 0 && priv->n_written == 0)
-    l_io_device_get_funcs (self)->output_drained (self);
+    tell_drained (self);
 
   return priv->n_departures != n_departures;
 }

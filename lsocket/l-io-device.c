@@ -501,6 +501,8 @@ l_io_device_end (LIODevice *self)
   priv->condition = 0;
   priv->n_written = 0;
   l_buffer_clear (&priv->output);
+  if (priv->output_stream != NULL)
+    l_output_stream_fail_tasks (L_OUTPUT_STREAM (priv->output_stream));
 
   if (priv->reactor != NULL)
     l_reactor_cancel_task (priv->reactor, &priv->flush_task);

@@ -14,7 +14,14 @@ G_DECLARE_FINAL_TYPE (LOutputStream, l_output_stream, L, OUTPUT_STREAM, GOutputS
 
 GOutputStream * l_output_stream_new    (LIODevice      *device);
 
+/* Everything queued was sent: who waits for that is taken away, and told once the device has dealt with it. */
+GSList         *l_output_stream_take_tasks   (LOutputStream *self);
+void            l_output_stream_return_tasks (GSList        *tasks);
+
+/* What was queued was dropped. */
+void            l_output_stream_fail_tasks   (LOutputStream *self);
+
 /* The device goes, or its session is over: every operation fails with G_IO_ERROR_CLOSED from here. */
-void            l_output_stream_detach (LOutputStream *self);
+void            l_output_stream_detach       (LOutputStream *self);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 
 #include "l-io-device-private.h"
 #include "l-output-stream-private.h"
+#include "l-task-private.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -13,7 +14,8 @@ struct _LOutputStream
 {
   GOutputStream parent_instance;
 
-  LIODevice *device; /* (unowned) (nullable) */
+  LIODevice *device;      /* (unowned) (nullable) */
+  GSList    *drain_tasks; /* (element-type GTask) (owned): wait for everything queued to be sent */
 };
 
 static void pollable_iface_init (GPollableOutputStreamInterface *iface);
@@ -139,7 +141,98 @@ l_output_stream_close (GOutputStream  *stream,
     return TRUE;
 
   device = g_object_ref (self->device);
-  return l_io_device_get_funcs (device)->shutdown_output (device, cancellable, error);
+  return l_io_device_stream_flush (device, cancellable, error) &&
+         l_io_device_get_funcs (device)->shutdown_output (device, error);
+}
+
+static gboolean
+on_drain_cancelled (GCancellable *cancellable,
+                    gpointer      user_data)
+{
+  GTask *task = user_data;
+  LOutputStream *self = g_task_get_source_object (task);
+
+  if (g_slist_find (self->drain_tasks, task) == NULL)
+    return G_SOURCE_REMOVE;
+
+  self->drain_tasks = g_slist_remove (self->drain_tasks, task);
+  g_task_return_error_if_cancelled (task);
+  g_object_unref (task);
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes the task. */
+static void
+return_when_drained (LOutputStream *self,
+                     GTask         *task)
+{
+  if (self->device == NULL || l_io_device_get_bytes_to_write (self->device) == 0)
+    {
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
+      return;
+    }
+
+  self->drain_tasks = g_slist_append (self->drain_tasks, task);
+  l_task_watch_cancellable (task, on_drain_cancelled);
+  l_io_device_schedule_flush (self->device);
+}
+
+/* GOutputStream would do these two in another thread. */
+static void
+l_output_stream_flush_async (GOutputStream       *stream,
+                             int                  io_priority,
+                             GCancellable        *cancellable,
+                             GAsyncReadyCallback  callback,
+                             gpointer             user_data)
+{
+  LOutputStream *self = L_OUTPUT_STREAM (stream);
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, l_output_stream_flush_async);
+  g_task_set_priority (task, io_priority);
+
+  if (check_attached (self, &error))
+    {
+      return_when_drained (self, task);
+      return;
+    }
+
+  g_task_return_error (task, error);
+  g_object_unref (task);
+}
+
+static void
+l_output_stream_close_async (GOutputStream       *stream,
+                             int                  io_priority,
+                             GCancellable        *cancellable,
+                             GAsyncReadyCallback  callback,
+                             gpointer             user_data)
+{
+  LOutputStream *self = L_OUTPUT_STREAM (stream);
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, l_output_stream_close_async);
+  g_task_set_priority (task, io_priority);
+
+  if (self->device == NULL || l_io_device_get_funcs (self->device)->shutdown_output (self->device, &error))
+    {
+      return_when_drained (self, task);
+      return;
+    }
+
+  g_task_return_error (task, error);
+  g_object_unref (task);
+}
+
+static gboolean
+l_output_stream_finish (GOutputStream  *stream,
+                        GAsyncResult   *result,
+                        GError        **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 static gboolean
@@ -184,7 +277,11 @@ l_output_stream_class_init (LOutputStreamClass *klass)
   stream_class->write_fn = l_output_stream_write;
   stream_class->writev_fn = l_output_stream_writev;
   stream_class->flush = l_output_stream_flush;
+  stream_class->flush_async = l_output_stream_flush_async;
+  stream_class->flush_finish = l_output_stream_finish;
   stream_class->close_fn = l_output_stream_close;
+  stream_class->close_async = l_output_stream_close_async;
+  stream_class->close_finish = l_output_stream_finish;
 }
 
 static void
@@ -202,8 +299,47 @@ l_output_stream_new (LIODevice *device)
   return G_OUTPUT_STREAM (self);
 }
 
+GSList *
+l_output_stream_take_tasks (LOutputStream *self)
+{
+  return g_steal_pointer (&self->drain_tasks);
+}
+
+void
+l_output_stream_return_tasks (GSList *tasks)
+{
+  for (GSList *l = tasks; l != NULL; l = l->next)
+    g_task_return_boolean (l->data, TRUE);
+
+  g_slist_free_full (tasks, g_object_unref);
+}
+
+static gboolean
+return_dropped (gpointer task)
+{
+  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The connection of the stream has ended"));
+  return G_SOURCE_REMOVE;
+}
+
+void
+l_output_stream_fail_tasks (LOutputStream *self)
+{
+  GSList *tasks = g_steal_pointer (&self->drain_tasks);
+
+  /* The device is being torn down: not a moment for callbacks. */
+  for (GSList *l = tasks; l != NULL; l = l->next)
+    {
+      g_autoptr(GSource) source = g_idle_source_new ();
+
+      g_task_attach_source (l->data, source, return_dropped);
+    }
+
+  g_slist_free_full (tasks, g_object_unref);
+}
+
 void
 l_output_stream_detach (LOutputStream *self)
 {
+  l_output_stream_fail_tasks (self);
   self->device = NULL;
 }

@@ -739,18 +739,13 @@ socket_timed_out (LIODevice *device)
 }
 
 static gboolean
-socket_shutdown_output (LIODevice     *device,
-                        GCancellable  *cancellable,
-                        GError       **error)
+socket_shutdown_output (LIODevice  *device,
+                        GError    **error)
 {
   LSocket *self = L_SOCKET (device);
-  LSocketPrivate *priv = l_socket_get_private (self);
 
-  if (priv->state != L_SOCKET_STATE_CONNECTED)
+  if (l_socket_get_private (self)->state != L_SOCKET_STATE_CONNECTED)
     return TRUE;
-
-  if (!l_io_device_stream_flush (device, cancellable, error))
-    return FALSE;
 
   return l_socket_start_shutdown (self, error);
 }
