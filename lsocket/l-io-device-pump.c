@@ -248,13 +248,16 @@ receive_silently (LIODevice    *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize room = can_receive (priv) ? get_input_room (priv) : 0;
+  GPollableReturn result = G_POLLABLE_RETURN_FAILED;
   gsize n_read = 0;
   gboolean more;
 
-  if (room > 0 && receive_once (self, room, &n_read, &more, NULL) == G_POLLABLE_RETURN_OK && n_read > 0)
-    priv->ready_read_due = TRUE;
+  if (room > 0)
+    result = receive_once (self, room, &n_read, &more, NULL);
 
-  if ((condition & ~G_IO_IN) != 0 || n_read == 0)
+  if (n_read > 0)
+    priv->ready_read_due = TRUE;
+  if ((condition & ~G_IO_IN) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK))
     set_parked (self, TRUE);
 }
 
