@@ -24,6 +24,7 @@ struct _LSocketPrivate
   GRefString     *full_server_name; /* (owned) (nullable): from CONNECTED to the end */
   GSocketAddress *address;          /* (owned) (nullable): of an accepted one only when asked for */
 
+  GError         *name_error;       /* (owned) (nullable): why there is no address to try */
   LReactorTimer   connect_timer;
   gint64          connect_deadline; /* monotonic time in microseconds, -1: none */
   gint64          connect_pause;    /* until the next try, in microseconds */

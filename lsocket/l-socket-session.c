@@ -38,6 +38,7 @@ l_socket_tear_down (LSocket *self)
   l_io_device_end (l_socket_get_device (self));
 
   g_clear_object (&priv->address);
+  g_clear_error (&priv->name_error);
   priv->adopted = FALSE;
   priv->shutdown_due = FALSE;
   priv->is_shut_down = FALSE;
@@ -236,6 +237,14 @@ try_to_connect (LSocket *self)
   GPollableReturn result;
   int code = 0;
 
+  if (priv->name_error != NULL)
+    {
+      g_autoptr(GError) error = g_steal_pointer (&priv->name_error);
+
+      fail_attempt (self, error);
+      return;
+    }
+
   if (priv->adopted)
     result = l_transport_check_connected (&priv->transport, &code);
   else
@@ -272,6 +281,7 @@ start_attempt (LSocket *self)
   LSocketPrivate *priv = l_socket_get_private (self);
 
   priv->connect_pause = FIRST_PAUSE;
+  priv->connect_timer.due = 0;
   priv->connect_deadline = l_io_device_get_deadline (priv->connect_timeout);
   l_io_device_set_opening (l_socket_get_device (self), priv->mode);
 }
@@ -284,7 +294,6 @@ l_socket_begin_attempt (LSocket        *self,
                         GTask          *task)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
-  g_autoptr(GError) error = NULL;
 
   if (!check_may_begin (self, name, mode, task, NULL))
     return;
@@ -295,21 +304,16 @@ l_socket_begin_attempt (LSocket        *self,
       return;
     }
 
+  if (address == NULL)
+    priv->address = l_address_resolve (name, priv->options, L_OPERATION_CONNECT, &priv->name_error);
+  else if (l_address_check (address, L_OPERATION_CONNECT, &priv->name_error))
+    priv->address = g_object_ref (address);
+
   priv->connect_task = task;
   start_attempt (self);
   l_socket_set_names (self, name, NULL);
-  if (!l_socket_set_state (self, L_SOCKET_STATE_CONNECTING))
-    return;
-
-  if (address == NULL)
-    priv->address = l_address_resolve (name, priv->options, L_OPERATION_CONNECT, &error);
-  else if (l_address_check (address, L_OPERATION_CONNECT, &error))
-    priv->address = g_object_ref (address);
-
-  if (priv->address != NULL)
+  if (l_socket_set_state (self, L_SOCKET_STATE_CONNECTING))
     try_to_connect (self);
-  else
-    fail_attempt (self, error);
 }
 
 /* Without an error: somebody wanted it. */
