@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <gio/gio.h>
+
 #include "l-enums.h"
 
 G_BEGIN_DECLS
@@ -37,5 +39,8 @@ void         l_error_set         (GError       **error,
                                   LSocketError   code,
                                   const char    *reason,
                                   ...) G_GNUC_PRINTF (5, 6);
+
+/* Streams speak GIO's errors. */
+void         l_error_convert_to_io (GError     **error);
 
 G_END_DECLS

@@ -139,3 +139,48 @@ l_error_set (GError       **error,
 
   set_cause (error, operation, address, code, cause);
 }
+
+void
+l_error_convert_to_io (GError **error)
+{
+  GIOErrorEnum code;
+
+  if (error == NULL || *error == NULL || (*error)->domain != L_SOCKET_ERROR)
+    return;
+
+  switch ((LSocketError) (*error)->code)
+    {
+    case L_SOCKET_ERROR_PEER_CLOSED:
+      code = G_IO_ERROR_BROKEN_PIPE;
+      break;
+    case L_SOCKET_ERROR_ACCESS:
+      code = G_IO_ERROR_PERMISSION_DENIED;
+      break;
+    case L_SOCKET_ERROR_RESOURCE:
+      code = G_IO_ERROR_NO_SPACE;
+      break;
+    case L_SOCKET_ERROR_TIMEOUT:
+      code = G_IO_ERROR_TIMED_OUT;
+      break;
+    case L_SOCKET_ERROR_DATAGRAM_TOO_LARGE:
+      code = G_IO_ERROR_MESSAGE_TOO_LARGE;
+      break;
+    case L_SOCKET_ERROR_UNSUPPORTED_OPERATION:
+      code = G_IO_ERROR_NOT_SUPPORTED;
+      break;
+    case L_SOCKET_ERROR_OPERATION:
+      code = G_IO_ERROR_CLOSED;
+      break;
+    case L_SOCKET_ERROR_UNKNOWN:
+    case L_SOCKET_ERROR_CONNECTION_REFUSED:
+    case L_SOCKET_ERROR_SERVER_NOT_FOUND:
+    case L_SOCKET_ERROR_CONNECTION:
+    case L_SOCKET_ERROR_ADDRESS_IN_USE:
+    default:
+      code = G_IO_ERROR_FAILED;
+      break;
+    }
+
+  (*error)->domain = G_IO_ERROR;
+  (*error)->code = code;
+}

@@ -4,59 +4,13 @@
 
 #include "config.h"
 
-#include "l-enums.h"
+#include "l-error-private.h"
 #include "l-io-device-private.h"
 
 #include <glib/gi18n-lib.h>
 
 /* What the two streams have in common: they read past an empty input buffer straight into the caller's memory, and
  * write past an empty output buffer straight from it. */
-
-/* Streams speak GIO's errors. */
-static void
-convert_error (GError **error)
-{
-  GIOErrorEnum code;
-
-  if (error == NULL || *error == NULL || (*error)->domain != L_SOCKET_ERROR)
-    return;
-
-  switch ((LSocketError) (*error)->code)
-    {
-    case L_SOCKET_ERROR_PEER_CLOSED:
-      code = G_IO_ERROR_BROKEN_PIPE;
-      break;
-    case L_SOCKET_ERROR_ACCESS:
-      code = G_IO_ERROR_PERMISSION_DENIED;
-      break;
-    case L_SOCKET_ERROR_RESOURCE:
-      code = G_IO_ERROR_NO_SPACE;
-      break;
-    case L_SOCKET_ERROR_TIMEOUT:
-      code = G_IO_ERROR_TIMED_OUT;
-      break;
-    case L_SOCKET_ERROR_DATAGRAM_TOO_LARGE:
-      code = G_IO_ERROR_MESSAGE_TOO_LARGE;
-      break;
-    case L_SOCKET_ERROR_UNSUPPORTED_OPERATION:
-      code = G_IO_ERROR_NOT_SUPPORTED;
-      break;
-    case L_SOCKET_ERROR_OPERATION:
-      code = G_IO_ERROR_CLOSED;
-      break;
-    case L_SOCKET_ERROR_UNKNOWN:
-    case L_SOCKET_ERROR_CONNECTION_REFUSED:
-    case L_SOCKET_ERROR_SERVER_NOT_FOUND:
-    case L_SOCKET_ERROR_CONNECTION:
-    case L_SOCKET_ERROR_ADDRESS_IN_USE:
-    default:
-      code = G_IO_ERROR_FAILED;
-      break;
-    }
-
-  (*error)->domain = G_IO_ERROR;
-  (*error)->code = code;
-}
 
 static void
 set_would_block (GError **error)
@@ -172,7 +126,7 @@ l_io_device_stream_read (LIODevice     *self,
 
         case G_POLLABLE_RETURN_FAILED:
         default:
-          convert_error (error);
+          l_error_convert_to_io (error);
           return -1;
         }
     }
@@ -227,7 +181,7 @@ l_io_device_stream_write (LIODevice            *self,
 
       result = write_through (self, vectors, n_vectors, n_written, error);
       if (result == G_POLLABLE_RETURN_FAILED)
-        convert_error (error);
+        l_error_convert_to_io (error);
       if (result != G_POLLABLE_RETURN_WOULD_BLOCK)
         return result;
 

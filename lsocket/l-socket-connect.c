@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "l-error-private.h"
 #include "l-socket-private.h"
 #include "l-task-private.h"
 
@@ -113,6 +114,8 @@ l_socket_connect_to_server_async (LSocket             *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_socket_connect_to_server_async);
+  /* What happened is what is told, also to one who cancels just then. */
+  g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
     {
       g_object_unref (task);
@@ -251,17 +254,29 @@ l_socket_disconnect_from_server (LSocket *self)
   g_object_unref (self);
 }
 
+/* TRUE if it still waited for the end; the caller's from here. */
+static gboolean
+take_end_task (LSocket *self,
+               GTask   *task)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GSList *link = g_slist_find (priv->end_tasks, task);
+
+  if (link == NULL)
+    return FALSE;
+
+  priv->end_tasks = g_slist_delete_link (priv->end_tasks, link);
+  return TRUE;
+}
+
 static gboolean
 on_disconnect_cancelled (GCancellable *cancellable,
                          gpointer      user_data)
 {
   GTask *task = user_data;
-  LSocketPrivate *priv = l_socket_get_private (g_task_get_source_object (task));
-  GSList *link = g_slist_find (priv->end_tasks, task);
 
-  if (link != NULL)
+  if (take_end_task (g_task_get_source_object (task), task))
     {
-      priv->end_tasks = g_slist_delete_link (priv->end_tasks, link);
       g_task_return_error_if_cancelled (task);
       g_object_unref (task);
     }
@@ -296,6 +311,7 @@ l_socket_disconnect_from_server_async (LSocket             *self,
   priv = l_socket_get_private (self);
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_socket_disconnect_from_server_async);
+  g_task_set_check_cancellable (task, FALSE);
 
   if (g_task_return_error_if_cancelled (task))
     return;
@@ -583,29 +599,49 @@ l_socket_close (GIOStream     *stream,
 {
   LSocket *self = L_SOCKET (stream);
   LSocketPrivate *priv = l_socket_get_private (self);
+  gboolean was_lost = priv->lost;
   gboolean done = TRUE;
+  gboolean is_over;
 
   g_object_ref (self);
 
-  begin_closing (self);
-  while (priv->state != L_SOCKET_STATE_UNCONNECTED && done)
-    done = l_io_device_wait_turn (L_IO_DEVICE (self), -1, cancellable);
+  is_over = begin_closing (self);
+  while (!is_over && done)
+    {
+      done = l_io_device_wait_turn (L_IO_DEVICE (self), -1, cancellable);
+      is_over = priv->state == L_SOCKET_STATE_UNCONNECTED;
+    }
 
-  if (!done)
+  if (!is_over)
     {
       l_socket_abort (self);
       g_cancellable_set_error_if_cancelled (cancellable, error);
     }
+  else if (priv->lost && !was_lost)
+    {
+      g_set_error_literal (error, L_SOCKET_ERROR, priv->error, l_io_device_get_error_string (L_IO_DEVICE (self)));
+      l_error_convert_to_io (error);
+      is_over = FALSE;
+    }
 
   g_object_unref (self);
-  return done;
+  return is_over;
 }
 
 static gboolean
 on_close_cancelled (GCancellable *cancellable,
                     gpointer      user_data)
 {
-  l_socket_abort (g_task_get_source_object (user_data));
+  GTask *task = user_data;
+  LSocket *self = g_task_get_source_object (task);
+
+  if (take_end_task (self, task))
+    {
+      l_socket_abort (self);
+      g_task_return_error_if_cancelled (task);
+      g_object_unref (task);
+    }
+
   return G_SOURCE_REMOVE;
 }
 
@@ -621,6 +657,7 @@ l_socket_close_async (GIOStream           *stream,
   g_autoptr(GTask) task = g_task_new (self, cancellable, callback, user_data);
 
   g_task_set_source_tag (task, l_socket_close_async);
+  g_task_set_check_cancellable (task, FALSE);
   g_task_set_priority (task, io_priority);
 
   if (begin_closing (self))
@@ -638,5 +675,9 @@ l_socket_close_finish (GIOStream     *stream,
                        GAsyncResult  *result,
                        GError       **error)
 {
-  return g_task_propagate_boolean (G_TASK (result), error);
+  if (g_task_propagate_boolean (G_TASK (result), error))
+    return TRUE;
+
+  l_error_convert_to_io (error);
+  return FALSE;
 }
