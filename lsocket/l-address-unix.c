@@ -27,14 +27,23 @@ is_our_directory (const char *path)
          S_ISDIR (status.st_mode) && status.st_uid == geteuid ();
 }
 
+/* NULL unless it counts: the specification wants an absolute path. */
+static const char *
+get_runtime_variable (void)
+{
+  const char *directory = g_getenv ("XDG_RUNTIME_DIR");
+
+  return directory != NULL && g_path_is_absolute (directory) ? directory : NULL;
+}
+
 char *
 l_address_get_runtime_directory (void)
 {
-  const char *directory = g_getenv ("XDG_RUNTIME_DIR");
+  const char *directory = get_runtime_variable ();
   const char *flatpak_id = g_getenv ("FLATPAK_ID");
   g_autofree char *run_user = NULL;
 
-  if (directory != NULL && g_path_is_absolute (directory))
+  if (directory != NULL)
     {
       /* The one place that all instances of a sandboxed application share. */
       if (flatpak_id != NULL && *flatpak_id != '\0')
@@ -118,7 +127,7 @@ l_address_resolve (const char      *name,
     return g_unix_socket_address_new_with_type (resolved, strlen (resolved), G_UNIX_SOCKET_ADDRESS_ABSTRACT);
 
   /* The fall-back directory may not be there yet. */
-  if (kind == L_NAME_PLAIN && operation == L_OPERATION_LISTEN && g_getenv ("XDG_RUNTIME_DIR") == NULL)
+  if (kind == L_NAME_PLAIN && operation == L_OPERATION_LISTEN && get_runtime_variable () == NULL)
     g_mkdir_with_parents (runtime_directory, 0700);
 
   if (kind == L_NAME_PLAIN &&
@@ -156,9 +165,9 @@ l_address_check (GSocketAddress  *address,
   if (!l_address_is_abstract (address) && length >= MAX_NAME_LENGTH)
     {
       l_error_set (error, operation, name, L_SOCKET_ERROR_SERVER_NOT_FOUND,
-                   /* Translators: GUnixSocketAddress is the name of a class. */
-                   _("A path of %" G_GSIZE_FORMAT " bytes may have been cut by GUnixSocketAddress; use the path as a name"),
-                   length);
+                   /* TRANSLATORS: GUnixSocketAddress is the name of a class. */
+                   N_("A path of %lu bytes may have been cut by GUnixSocketAddress; use the path as a name"),
+                   (gulong) length);
       return FALSE;
     }
 

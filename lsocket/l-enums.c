@@ -6,6 +6,15 @@
 
 #include "l-enums.h"
 
+/**
+ * l_socket_error_quark:
+ *
+ * Gets the domain of the errors of [error@LSocket.SocketError].
+ *
+ * Returns: the domain
+ *
+ * Since: 1.0
+ */
 G_DEFINE_QUARK (l-socket-error-quark, l_socket_error)
 
 G_DEFINE_ENUM_TYPE (LSocketState, l_socket_state,

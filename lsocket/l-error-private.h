@@ -43,4 +43,7 @@ void         l_error_set         (GError       **error,
 /* Streams speak GIO's errors. */
 void         l_error_convert_to_io (GError     **error);
 
+/* Before the first text is translated; the functions above do it, the classes do it for their own texts. */
+void         l_error_bind_text_domain (void);
+
 G_END_DECLS

@@ -8,9 +8,9 @@
 
 #include "l-error-private.h"
 
-/* A library has no main() where this could be done: every text of it passes here. */
-static void
-bind_text_domain (void)
+/* A library has no main() where this could be done. */
+void
+l_error_bind_text_domain (void)
 {
   static gsize bound = 0;
 
@@ -111,7 +111,7 @@ l_error_set_system (GError     **error,
   if (error == NULL)
     return;
 
-  bind_text_domain ();
+  l_error_bind_text_domain ();
   set_cause (error, operation, address, l_error_from_system (code), l_error_get_text (code));
 }
 
@@ -132,7 +132,7 @@ l_error_set (GError       **error,
   if (error == NULL)
     return;
 
-  bind_text_domain ();
+  l_error_bind_text_domain ();
   va_start (args, reason);
   cause = g_strdup_vprintf (_(reason), args);
   va_end (args);

@@ -389,6 +389,8 @@ l_io_device_unread (LIODevice  *self,
     }
 
   l_buffer_prepend (&priv->input, data, count);
+  if (priv->read_buffer_size != 0)
+    l_io_device_update_condition (self);
 }
 
 /**
@@ -650,7 +652,7 @@ l_io_device_write_bytes (LIODevice  *self,
     return FALSE;
 
   size = g_bytes_get_size (bytes);
-  if (size > get_output_room (priv) && is_offered_at_once (priv, 0))
+  if (size > get_output_room (priv) && is_offered_at_once (priv, size))
     l_io_device_offer (self, NULL, 0);
   if (size > get_output_room (priv) && l_buffer_get_size (&priv->output) > 0)
     {

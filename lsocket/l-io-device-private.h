@@ -97,6 +97,7 @@ typedef struct
   guint           in_about_to_close : 1;
   guint           ready_read_due : 1; /* bytes came while a handler of ready-read ran */
   guint           parked : 1;         /* nothing is told until that handler returns */
+  guint           held : 1;           /* nothing is received, not even a hang-up: it waits in a server's queue */
 } LIODevicePrivate;
 
 LIODevicePrivate *l_io_device_get_private       (LIODevice     *self);
@@ -117,10 +118,11 @@ void              l_io_device_set_reactor       (LIODevice     *self,
 void              l_io_device_set_opening       (LIODevice     *self,
                                                  LOpenMode      mode);
 void              l_io_device_set_open          (LIODevice     *self,
-                                                 LOpenMode      mode,
-                                                 gboolean       input_enabled);
+                                                 LOpenMode      mode);
 void              l_io_device_set_input_enabled (LIODevice     *self,
                                                  gboolean       input_enabled);
+void              l_io_device_set_held          (LIODevice     *self,
+                                                 gboolean       held);
 /* No more comes. */
 void              l_io_device_end_input         (LIODevice     *self);
 /* No more is taken; what was queued is still written, or dropped with the second. */
@@ -140,6 +142,7 @@ void              l_io_device_dispatch          (LIODevice     *self,
 /* Receives all that the system holds, beyond read-buffer-size too. */
 void              l_io_device_drain_input       (LIODevice     *self);
 gboolean          l_io_device_flush             (LIODevice     *self);
+void              l_io_device_flush_in_turn     (LIODevice     *self);
 /* One turn of a wait: sends, receives, and blocks for more of either. FALSE at the deadline, or when cancelled. */
 gboolean          l_io_device_wait_turn         (LIODevice     *self,
                                                  gint64         deadline,
@@ -154,6 +157,8 @@ void              l_io_device_update_condition  (LIODevice     *self);
 gsize             l_io_device_offer             (LIODevice     *self,
                                                  const void    *data,
                                                  gsize          count);
+GPollableReturn   l_io_device_offer_queue       (LIODevice     *self,
+                                                 GError       **error);
 void              l_io_device_schedule_flush    (LIODevice     *self);
 void              l_io_device_emit_ready_read   (LIODevice     *self);
 void              l_io_device_emit_bytes_written (LIODevice    *self,

@@ -79,7 +79,7 @@ get_input_room (LIODevicePrivate *priv)
 static gboolean
 can_receive (LIODevicePrivate *priv)
 {
-  return priv->input_enabled && !priv->input_ended;
+  return priv->input_enabled && !priv->input_ended && !priv->held;
 }
 
 void
@@ -88,7 +88,7 @@ l_io_device_update_condition (LIODevice *self)
   LIODevicePrivate *priv = l_io_device_get_private (self);
   GIOCondition condition = 0;
 
-  if (!priv->parked && (priv->output_open || priv->output_blocked || can_receive (priv)))
+  if (!priv->parked && !priv->held && (priv->output_open || priv->output_blocked || can_receive (priv)))
     {
       condition = G_IO_HUP;
       if (can_receive (priv))
@@ -362,15 +362,30 @@ l_io_device_offer (LIODevice  *self,
   return n_taken;
 }
 
+GPollableReturn
+l_io_device_offer_queue (LIODevice  *self,
+                         GError    **error)
+{
+  gsize n_taken;
+
+  return push (self, NULL, 0, &n_taken, error);
+}
+
 static void
 announce_output (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize count = priv->n_written;
 
-  /* Never recursively: whoever runs the handler looks again when it has returned. */
-  if (count == 0 || priv->in_bytes_written)
+  if (count == 0)
     return;
+
+  /* Never recursively: whoever runs the handler looks again when it has returned. A loop that it runs looks before. */
+  if (priv->in_bytes_written)
+    {
+      l_io_device_schedule_flush (self);
+      return;
+    }
 
   priv->n_written = 0;
   priv->in_bytes_written = TRUE;
@@ -437,6 +452,24 @@ l_io_device_flush (LIODevice *self)
   return flush (self);
 }
 
+/* From the loop or from a wait. Inside a handler of bytes-written nobody can be told of the rest; the end that the
+ * handler may wait for must come all the same. */
+void
+l_io_device_flush_in_turn (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
+
+  l_io_device_flush (self);
+  if (priv->session != session || !priv->in_bytes_written)
+    return;
+
+  if (priv->reactor != NULL)
+    l_reactor_cancel_task (priv->reactor, &priv->flush_task);
+  if (l_buffer_get_size (&priv->output) == 0 && priv->n_written > 0)
+    l_io_device_get_funcs (self)->output_drained (self);
+}
+
 static void
 handle_input (LIODevice    *self,
               GIOCondition  condition)
@@ -465,7 +498,7 @@ l_io_device_dispatch (LIODevice    *self,
     handle_input (self, condition & ~G_IO_OUT);
 
   if ((condition & G_IO_OUT) != 0 && priv->session == session && priv->output_blocked)
-    l_io_device_flush (self);
+    l_io_device_flush_in_turn (self);
 
   g_object_unref (self);
 }
@@ -504,7 +537,7 @@ flush_unless_blocked (LIODevice *self)
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   if (!priv->output_blocked && (l_buffer_get_size (&priv->output) > 0 || priv->n_written > 0))
-    l_io_device_flush (self);
+    l_io_device_flush_in_turn (self);
 }
 
 gboolean
@@ -525,11 +558,12 @@ l_io_device_wait_turn (LIODevice    *self,
     return FALSE;
 
   if ((condition & G_IO_OUT) != 0)
-    l_io_device_flush (self);
+    l_io_device_flush_in_turn (self);
   if (priv->session == session)
     handle_input (self, condition & ~G_IO_OUT);
 
-  return TRUE;
+  /* Bytes that come without end must not keep a wait for something else here. */
+  return deadline < 0 || g_get_monotonic_time () < deadline;
 }
 
 static gboolean
@@ -538,6 +572,7 @@ wait_for_ready_read (LIODevice *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint n_arrivals = priv->n_arrivals;
+  gboolean is_over = FALSE;
   guint session;
 
   if (!l_io_device_get_funcs (self)->wait_until_open (self, deadline))
@@ -556,11 +591,13 @@ wait_for_ready_read (LIODevice *self,
       if (priv->session != session || !can_receive (priv))
         return FALSE;
 
-      if (!l_io_device_wait_turn (self, deadline, NULL))
+      if (is_over)
         {
           l_io_device_get_funcs (self)->timed_out (self);
           return FALSE;
         }
+
+      is_over = !l_io_device_wait_turn (self, deadline, NULL);
     }
 
   return TRUE;
@@ -603,6 +640,7 @@ wait_for_bytes_written (LIODevice *self,
                         gint64     deadline)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  gboolean is_over = FALSE;
   guint n_departures;
   guint session;
 
@@ -625,11 +663,13 @@ wait_for_bytes_written (LIODevice *self,
       if (priv->session != session || l_buffer_get_size (&priv->output) == 0)
         return FALSE;
 
-      if (!l_io_device_wait_turn (self, deadline, NULL))
+      if (is_over)
         {
           l_io_device_get_funcs (self)->timed_out (self);
           return FALSE;
         }
+
+      is_over = !l_io_device_wait_turn (self, deadline, NULL);
     }
 
   return TRUE;

@@ -56,7 +56,8 @@ wait_for (LIODevice     *self,
       l_io_device_offer (self, NULL, 0);
       l_io_device_schedule_flush (self);
     }
-  if (l_buffer_get_size (&priv->output) > 0)
+  /* A broken output would always be ready. */
+  if (priv->output_blocked)
     condition |= G_IO_OUT;
 
   l_io_device_get_funcs (self)->wait (self, condition, -1, cancellable);
@@ -80,6 +81,7 @@ read_through (LIODevice  *self,
     {
       l_buffer_append (&priv->input, buffer, *n_read);
       priv->transaction_offset += *n_read;
+      l_io_device_update_condition (self);
     }
 
   return result;
@@ -94,6 +96,9 @@ l_io_device_stream_read (LIODevice     *self,
                          GError       **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return -1;
 
   while (TRUE)
     {
@@ -144,10 +149,11 @@ write_through (LIODevice            *self,
 
   if (l_buffer_get_size (&priv->output) > 0)
     {
-      l_io_device_offer (self, NULL, 0);
+      GPollableReturn result = l_io_device_offer_queue (self, error);
+
       l_io_device_schedule_flush (self);
-      if (l_buffer_get_size (&priv->output) > 0)
-        return G_POLLABLE_RETURN_WOULD_BLOCK;
+      if (result != G_POLLABLE_RETURN_OK)
+        return result;
     }
 
   if (n_vectors == 0)
@@ -166,6 +172,9 @@ l_io_device_stream_write (LIODevice            *self,
                           GError              **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return G_POLLABLE_RETURN_FAILED;
 
   while (TRUE)
     {
@@ -272,11 +281,19 @@ stream_source_finalize (GSource *source)
   g_object_unref (((StreamSource *) source)->stream);
 }
 
+/* g_pollable_source_new_full() gives the source a dummy callback, and GObject insists that there is a way to call it. */
+static gboolean
+stream_source_closure_callback (gpointer closure)
+{
+  return G_SOURCE_CONTINUE;
+}
+
 static GSourceFuncs stream_source_funcs = {
   .prepare = stream_source_prepare,
   .check = stream_source_check,
   .dispatch = stream_source_dispatch,
   .finalize = stream_source_finalize,
+  .closure_callback = stream_source_closure_callback,
 };
 
 GSource *

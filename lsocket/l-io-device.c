@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "l-enums.h"
+#include "l-error-private.h"
 #include "l-input-stream-private.h"
 #include "l-io-device-private.h"
 #include "l-marshal.h"
@@ -366,6 +367,8 @@ l_io_device_class_init (LIODeviceClass *klass)
 
   install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
+
+  l_error_bind_text_domain ();
 }
 
 static void
@@ -375,7 +378,7 @@ flush_due (LReactorTask *task)
   LIODevice *self = priv->self;
 
   g_object_ref (self);
-  l_io_device_flush (self);
+  l_io_device_flush_in_turn (self);
   g_object_unref (self);
 }
 
@@ -427,14 +430,13 @@ l_io_device_set_opening (LIODevice *self,
 
 void
 l_io_device_set_open (LIODevice *self,
-                      LOpenMode  mode,
-                      gboolean   input_enabled)
+                      LOpenMode  mode)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->session++;
   priv->opening_mode = L_OPEN_MODE_NOT_OPEN;
-  priv->input_enabled = input_enabled;
+  priv->input_enabled = TRUE;
   priv->input_ended = FALSE;
   priv->output_open = TRUE;
   priv->output_blocked = FALSE;
@@ -454,6 +456,16 @@ l_io_device_set_input_enabled (LIODevice *self,
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->input_enabled = input_enabled;
+  l_io_device_update_condition (self);
+}
+
+void
+l_io_device_set_held (LIODevice *self,
+                      gboolean   held)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  priv->held = held;
   l_io_device_update_condition (self);
 }
 
@@ -498,6 +510,7 @@ l_io_device_end (LIODevice *self)
   priv->input_ended = TRUE;
   priv->output_open = FALSE;
   priv->output_blocked = FALSE;
+  priv->held = FALSE;
   priv->condition = 0;
   priv->n_written = 0;
   l_buffer_clear (&priv->output);
@@ -553,16 +566,24 @@ l_io_device_set_error_string (LIODevice  *self,
 void
 l_io_device_emit_ready_read (LIODevice *self)
 {
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
+
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_BYTES_AVAILABLE]);
-  g_signal_emit (self, signals[SIGNAL_READY_READ], 0);
+  if (priv->session == session && priv->open_mode != L_OPEN_MODE_NOT_OPEN)
+    g_signal_emit (self, signals[SIGNAL_READY_READ], 0);
 }
 
 void
 l_io_device_emit_bytes_written (LIODevice *self,
                                 guint64    count)
 {
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
+
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_BYTES_TO_WRITE]);
-  g_signal_emit (self, signals[SIGNAL_BYTES_WRITTEN], 0, count);
+  if (priv->session == session)
+    g_signal_emit (self, signals[SIGNAL_BYTES_WRITTEN], 0, count);
 }
 
 void

@@ -34,6 +34,8 @@ gboolean        l_listener_listen        (LListener          *self,
 gboolean        l_listener_adopt         (LListener          *self,
                                           gintptr             descriptor,
                                           GError            **error);
+/* The adopted descriptor is the caller's again. */
+void            l_listener_give_back     (LListener          *self);
 void            l_listener_close         (LListener          *self,
                                           gboolean            unlink_name);
 

@@ -40,6 +40,7 @@ typedef enum
   PROBE_DEAD,
   PROBE_ALIVE,
   PROBE_FOREIGN, /* no socket, or nobody can tell */
+  PROBE_FAILED,  /* we could not ask */
 } ProbeResult;
 
 static gboolean
@@ -60,7 +61,7 @@ open_place (Place       *place,
 
   place->path = path;
   place->operation = operation;
-  place->directory = l_system.open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  L_SYSTEM_RETRY (place->directory, l_system.open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
   if (place->directory < 0)
     {
       l_error_set_system (error, operation, path, errno);
@@ -146,6 +147,7 @@ acquire_lock (Lock        *lock,
 {
   gint64 deadline = g_get_monotonic_time () + LOCK_TIMEOUT;
   gulong pause = 1000;
+  int result, errsv;
 
   lock->descriptor = -1;
   lock->path = get_lock_path (path);
@@ -154,7 +156,8 @@ acquire_lock (Lock        *lock,
 
   while (TRUE)
     {
-      lock->descriptor = l_system.open (lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+      L_SYSTEM_RETRY (lock->descriptor,
+                      l_system.open (lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
       if (lock->descriptor < 0)
         {
           l_error_set_system (error, operation, path, errno);
@@ -162,11 +165,18 @@ acquire_lock (Lock        *lock,
         }
 
       /* The file goes with its last holder; a lock on one that is gone protects nothing. */
-      if (l_system.flock (lock->descriptor, LOCK_EX | LOCK_NB) == 0 && is_current_lock (lock->descriptor, lock->path))
+      L_SYSTEM_RETRY (result, l_system.flock (lock->descriptor, LOCK_EX | LOCK_NB));
+      errsv = result < 0 ? errno : EWOULDBLOCK;
+      if (result == 0 && is_current_lock (lock->descriptor, lock->path))
         return TRUE;
 
       l_system.close (lock->descriptor);
       lock->descriptor = -1;
+      if (errsv != EWOULDBLOCK)
+        {
+          l_error_set_system (error, operation, path, errsv);
+          break;
+        }
       if (g_get_monotonic_time () >= deadline)
         {
           l_error_set (error, operation, path, L_SOCKET_ERROR_ADDRESS_IN_USE,
@@ -196,27 +206,6 @@ release_lock (Lock *lock)
 
 /* Probing: is a socket alive? */
 
-/* Asks without disturbing the server: a datagram socket cannot connect to a stream socket, whether that listens or
- * not yet, and is refused by one that nobody has open. */
-static int
-connect_datagram (GSocketAddress *address)
-{
-  struct sockaddr_un native = { 0 };
-  int fd, result, errsv;
-
-  fd = l_system.socket (AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return errno;
-
-  g_socket_address_to_native (address, &native, sizeof native, NULL);
-  L_SYSTEM_RETRY (result, l_system.connect (fd, (struct sockaddr *) &native,
-                                            g_socket_address_get_native_size (address)));
-  errsv = result < 0 ? errno : 0;
-  l_system.close (fd);
-
-  return errsv;
-}
-
 static ProbeResult
 probe_from_code (int code)
 {
@@ -228,32 +217,64 @@ probe_from_code (int code)
     case EPROTOTYPE:
     case EAGAIN:
       return PROBE_ALIVE;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      return PROBE_FAILED;
     default:
       return PROBE_FOREIGN;
     }
 }
 
+/* Asks without disturbing the server: a datagram socket cannot connect to a stream socket, whether that listens or
+ * not yet, and is refused by one that nobody has open. */
+static ProbeResult
+connect_datagram (GSocketAddress *address,
+                  int            *code)
+{
+  struct sockaddr_un native = { 0 };
+  int fd, result;
+
+  fd = l_system.socket (AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    {
+      *code = errno;
+      return PROBE_FAILED;
+    }
+
+  g_socket_address_to_native (address, &native, sizeof native, NULL);
+  L_SYSTEM_RETRY (result, l_system.connect (fd, (struct sockaddr *) &native,
+                                            g_socket_address_get_native_size (address)));
+  *code = result < 0 ? errno : 0;
+  l_system.close (fd);
+
+  return probe_from_code (*code);
+}
+
 static ProbeResult
 probe_place (const Place    *place,
              GSocketAddress *address,
-             struct stat    *status)
+             struct stat    *status,
+             int            *code)
 {
-  int code;
   ProbeResult result;
 
   if (place_lstat (place, status) < 0)
-    return errno == ENOENT ? PROBE_ABSENT : PROBE_FOREIGN;
+    {
+      *code = errno;
+      return *code == ENOENT ? PROBE_ABSENT : probe_from_code (*code);
+    }
 
   if (!S_ISSOCK (status->st_mode))
     return PROBE_FOREIGN;
 
-  code = connect_datagram (address);
-  result = probe_from_code (code);
-  if (code == EACCES && status->st_uid == geteuid ())
+  result = connect_datagram (address, code);
+  if (result == PROBE_FOREIGN && *code == EACCES && status->st_uid == geteuid ())
     {
       /* Our own, with a mode that shuts us out. */
       l_system.fchmodat (place->directory, place->base, (status->st_mode & 07777) | S_IWUSR, 0);
-      result = probe_from_code (connect_datagram (address));
+      result = connect_datagram (address, code);
       if (result != PROBE_DEAD)
         l_system.fchmodat (place->directory, place->base, status->st_mode & 07777, 0);
     }
@@ -271,9 +292,9 @@ remove_dead (const Place    *place,
              GError        **error)
 {
   struct stat status = { 0 };
-  ProbeResult probe = probe_place (place, address, &status);
+  int code = 0;
 
-  switch (probe)
+  switch (probe_place (place, address, &status, &code))
     {
     case PROBE_ABSENT:
       return TRUE;
@@ -289,6 +310,10 @@ remove_dead (const Place    *place,
     case PROBE_ALIVE:
       l_error_set (error, place->operation, place->path, L_SOCKET_ERROR_ADDRESS_IN_USE,
                    _("Another server has the name"));
+      return FALSE;
+
+    case PROBE_FAILED:
+      l_error_set_system (error, place->operation, place->path, code);
       return FALSE;
 
     case PROBE_FOREIGN:
@@ -556,6 +581,23 @@ l_listener_adopt (LListener  *self,
   return TRUE;
 }
 
+static void
+forget (LListener *self)
+{
+  self->descriptor = -1;
+  self->device = self->inode = 0;
+  g_clear_object (&self->address);
+}
+
+void
+l_listener_give_back (LListener *self)
+{
+  if (self->reactor != NULL)
+    l_reactor_remove_watch (self->reactor, &self->watch);
+
+  forget (self);
+}
+
 static gboolean
 is_ours (LListener         *self,
          const struct stat *status)
@@ -606,9 +648,7 @@ l_listener_close (LListener *self,
     l_reactor_remove_watch (self->reactor, &self->watch);
 
   l_system.close ((int) self->descriptor);
-  self->descriptor = -1;
-  self->device = self->inode = 0;
-  g_clear_object (&self->address);
+  forget (self);
 }
 
 gintptr
@@ -665,6 +705,35 @@ l_listener_wait (LListener *self,
   return l_system_wait (is_accepting ? self->descriptor : -1, G_IO_IN, deadline, NULL) != 0;
 }
 
+/* Such a name goes with its server, so there is nothing to remove; but a datagram socket would not meet a stream
+ * socket there: each type has names of its own. */
+static gboolean
+check_abstract_name (GSocketAddress  *address,
+                     const char      *name,
+                     GError         **error)
+{
+  int fd, result, errsv;
+
+  fd = l_system.socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    {
+      l_error_set_system (error, L_OPERATION_REMOVE, name, errno);
+      return FALSE;
+    }
+
+  result = bind_address (fd, address);
+  errsv = errno;
+  l_system.close (fd);
+  if (result == 0)
+    return TRUE;
+
+  if (errsv == EADDRINUSE)
+    l_error_set (error, L_OPERATION_REMOVE, name, L_SOCKET_ERROR_ADDRESS_IN_USE, _("Another server has the name"));
+  else
+    l_error_set_system (error, L_OPERATION_REMOVE, name, errsv);
+  return FALSE;
+}
+
 gboolean
 l_listener_remove (GSocketAddress  *address,
                    GError         **error)
@@ -676,13 +745,7 @@ l_listener_remove (GSocketAddress  *address,
   Lock lock;
 
   if (l_address_is_abstract (address))
-    {
-      /* Such a name goes with its server. */
-      if (probe_from_code (connect_datagram (address)) == PROBE_DEAD)
-        return TRUE;
-      l_error_set (error, L_OPERATION_REMOVE, name, L_SOCKET_ERROR_ADDRESS_IN_USE, _("Another server has the name"));
-      return FALSE;
-    }
+    return check_abstract_name (address, name, error);
 
   if (l_system.fstatat (AT_FDCWD, name, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
     return TRUE;

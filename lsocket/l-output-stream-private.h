@@ -21,7 +21,8 @@ void            l_output_stream_return_tasks (GSList        *tasks);
 /* What was queued was dropped. */
 void            l_output_stream_fail_tasks   (LOutputStream *self);
 
-/* The device goes, or its session is over: every operation fails with G_IO_ERROR_CLOSED from here. */
+/* The device goes, or its session is over: writing fails with G_IO_ERROR_CLOSED from here, flushing and closing have
+ * nothing left to do. */
 void            l_output_stream_detach       (LOutputStream *self);
 
 G_END_DECLS

@@ -43,6 +43,7 @@ struct _LReactor
   const LReactorBackend *backend;
   gpointer               tag;      /* of the descriptor that stands for all (epoll) */
   int                    fd;       /* that descriptor */
+  gint64                 process;  /* whose set that is (epoll) */
   guint                  cursor;   /* where the next round begins (poll) */
 
   GMainContext          *context;  /* (unowned): only compared */

@@ -9,6 +9,7 @@
 
 #include <glib-unix.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 /* One epoll descriptor in the context: what a turn of the loop costs follows the connections that have something to
  * do, not the ones that are open. Level-triggered: the peer's reads would fire an edge-triggered EPOLLOUT. */
@@ -39,6 +40,7 @@ epoll_init (LReactor *self)
   if (self->fd < 0)
     return FALSE;
 
+  self->process = getpid ();
   self->tag = g_source_add_unix_fd (&self->parent, self->fd, G_IO_IN);
   return TRUE;
 }
@@ -67,7 +69,9 @@ static void
 epoll_remove (LReactor      *self,
               LReactorWatch *watch)
 {
-  control (self, EPOLL_CTL_DEL, watch);
+  /* A fork's child shares the set: what it drops the parent still waits for. */
+  if (self->process == getpid ())
+    control (self, EPOLL_CTL_DEL, watch);
 }
 
 static void

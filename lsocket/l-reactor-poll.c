@@ -25,8 +25,10 @@ static gboolean
 poll_add (LReactor      *self,
           LReactorWatch *watch)
 {
-  l_reactor_get_slot (self, watch->slot)->tag =
-    g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
+  /* Those who outlive the context are told nothing any more. */
+  if (!g_source_is_destroyed (&self->parent))
+    l_reactor_get_slot (self, watch->slot)->tag =
+      g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
 
   return TRUE;
 }
@@ -35,7 +37,8 @@ static gboolean
 poll_modify (LReactor      *self,
              LReactorWatch *watch)
 {
-  g_source_modify_unix_fd (&self->parent, l_reactor_get_slot (self, watch->slot)->tag, watch->condition);
+  if (!g_source_is_destroyed (&self->parent))
+    g_source_modify_unix_fd (&self->parent, l_reactor_get_slot (self, watch->slot)->tag, watch->condition);
 
   return TRUE;
 }
@@ -46,7 +49,7 @@ poll_remove (LReactor      *self,
 {
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
-  /* A context that was freed has taken its descriptors with it. */
+  /* The context has taken its descriptors with it. */
   if (!g_source_is_destroyed (&self->parent))
     g_source_remove_unix_fd (&self->parent, slot->tag);
   slot->tag = NULL;

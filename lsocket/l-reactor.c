@@ -83,8 +83,13 @@ run_timers (LReactor *self)
   gint64 now = g_source_get_time (&self->parent);
   LReactorTimer *timer;
 
-  while ((timer = get_first_timer (self)) != NULL && timer->due <= now)
+  /* Bounded: one that always sets itself to a time that has passed must not keep the loop here. */
+  for (int n_timers = g_sequence_get_length (self->timers); n_timers > 0; n_timers--)
     {
+      timer = get_first_timer (self);
+      if (timer == NULL || timer->due > now)
+        return;
+
       l_reactor_cancel_timer (self, timer);
       timer->func (timer);
     }

@@ -27,9 +27,10 @@ l_server_update_condition (LServer *self)
   gboolean wanted = (int) priv->pending.length < priv->max_pending || priv->accept_tasks.length > 0;
   int code;
 
-  /* It joined the reactor when it began to listen, so this does not fail. */
-  if (priv->listening)
-    l_listener_set_condition (&priv->listener, wanted && !priv->paused ? G_IO_IN : 0, &code);
+  /* The system may lack what joining again takes: that is tried again as accepting is. */
+  if (priv->listening &&
+      !l_listener_set_condition (&priv->listener, wanted && !priv->paused ? G_IO_IN : 0, &code))
+    l_reactor_set_timer (priv->reactor, &priv->pause_timer, g_get_monotonic_time () + LAST_PAUSE);
 }
 
 static void
@@ -117,11 +118,11 @@ l_server_real_incoming_connection (LServer *self,
   LSocketOptions options = L_SOCKET_OPTIONS_NONE;
   g_autoptr(LSocket) socket = NULL;
 
-  if ((priv->options & L_SERVER_OPTIONS_ABSTRACT_NAMESPACE) != 0)
+  if (priv->listener.address != NULL && l_address_is_abstract (priv->listener.address))
     options |= L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE;
 
   socket = l_socket_new_accepted (priv->reactor, descriptor, options,
-                                  priv->server_name, priv->full_server_name);
+                                  priv->last_name, priv->full_server_name);
   l_server_add_pending_connection (self, socket);
 }
 
@@ -176,27 +177,46 @@ return_connection (GTask   *task,
 /* Closing */
 
 static void
-set_names (LServer    *self,
-           const char *server_name,
-           const char *full_server_name)
+clear_names (LServer *self)
 {
   LServerPrivate *priv = l_server_get_private (self);
 
   g_clear_pointer (&priv->server_name, g_ref_string_release);
   g_clear_pointer (&priv->full_server_name, g_ref_string_release);
-  if (server_name != NULL)
-    priv->server_name = g_ref_string_new (server_name);
-  if (full_server_name != NULL)
-    priv->full_server_name = g_ref_string_new (full_server_name);
+  g_clear_pointer (&priv->last_name, g_ref_string_release);
+}
+
+static void
+set_names (LServer    *self,
+           const char *name)
+{
+  LServerPrivate *priv = l_server_get_private (self);
+  g_autofree char *full_name = l_address_to_name (priv->listener.address);
+  g_autofree char *last = NULL;
+
+  if (full_name != NULL)
+    {
+      last = l_address_is_abstract (priv->listener.address) ? g_strdup (full_name) : l_name_from_path (full_name);
+      priv->last_name = g_ref_string_new (last);
+      priv->full_server_name = g_ref_string_new (full_name);
+    }
+
+  if (name != NULL)
+    priv->server_name = g_ref_string_new (name);
+  else if (priv->last_name != NULL)
+    priv->server_name = g_ref_string_acquire (priv->last_name);
 }
 
 void
 l_server_fail_accept_tasks (LServer *self)
 {
   LServerPrivate *priv = l_server_get_private (self);
+  GQueue tasks = priv->accept_tasks;
   GTask *task;
 
-  while ((task = g_queue_pop_head (&priv->accept_tasks)) != NULL)
+  /* A callback may listen and accept again. */
+  g_queue_init (&priv->accept_tasks);
+  while ((task = g_queue_pop_head (&tasks)) != NULL)
     {
       g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The server does not listen"));
       g_object_unref (task);
@@ -212,7 +232,7 @@ l_server_stop_listening (LServer *self)
   priv->listening = FALSE;
   priv->pause = 0;
   l_listener_close (&priv->listener, priv->unlink_on_close);
-  set_names (self, NULL, NULL);
+  clear_names (self);
   g_queue_clear_full (&priv->pending, g_object_unref);
 }
 
@@ -277,27 +297,30 @@ start_accepting (LServer     *self,
                  GError     **error)
 {
   LServerPrivate *priv = l_server_get_private (self);
-  g_autofree char *full_name = l_address_to_name (priv->listener.address);
-  g_autofree char *last = NULL;
   GError *local_error = NULL;
   int code = 0;
 
   if (!l_listener_set_condition (&priv->listener, G_IO_IN, &code))
     {
-      l_listener_close (&priv->listener, unlink_on_close);
+      g_autofree char *full_name = l_address_to_name (priv->listener.address);
+
+      if (unlink_on_close)
+        l_listener_close (&priv->listener, TRUE);
+      else
+        l_listener_give_back (&priv->listener);
       l_error_set_system (&local_error, L_OPERATION_LISTEN, full_name, code);
       return fail_listening (self, local_error, error);
     }
 
-  if (name == NULL && full_name != NULL)
-    name = last = l_address_is_abstract (priv->listener.address) ? g_strdup (full_name) : l_name_from_path (full_name);
-
-  set_names (self, name, full_name);
+  /* All is set before anything is told. */
+  g_object_freeze_notify (G_OBJECT (self));
+  set_names (self, name);
   l_server_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
+  l_server_set_unlink_on_close (self, unlink_on_close);
   priv->listening = TRUE;
   l_server_update_condition (self);
   l_server_notify_listening (self);
-  l_server_set_unlink_on_close (self, unlink_on_close);
+  g_object_thaw_notify (G_OBJECT (self));
   return TRUE;
 }
 
@@ -441,16 +464,32 @@ l_server_listen_descriptor (LServer  *self,
 void
 l_server_close (LServer *self)
 {
+  LServerPrivate *priv;
+  GQueue pending;
+  LSocket *socket;
+
   g_return_if_fail (L_IS_SERVER (self));
 
-  if (!l_server_is_listening (self))
+  priv = l_server_get_private (self);
+  if (!priv->listening)
     return;
 
   g_object_ref (self);
+  g_object_freeze_notify (G_OBJECT (self));
+
+  pending = priv->pending;
+  g_queue_init (&priv->pending);
   l_server_stop_listening (self);
   l_server_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
   l_server_notify_listening (self);
   l_server_fail_accept_tasks (self);
+  while ((socket = g_queue_pop_head (&pending)) != NULL)
+    {
+      l_socket_abort (socket);
+      g_object_unref (socket);
+    }
+
+  g_object_thaw_notify (G_OBJECT (self));
   g_object_unref (self);
 }
 
@@ -541,7 +580,10 @@ l_server_add_pending_connection (LServer *self,
   priv = l_server_get_private (self);
   task = pop_accept_task (self);
   if (task == NULL)
-    g_queue_push_tail (&priv->pending, g_object_ref (socket));
+    {
+      l_socket_hold (socket);
+      g_queue_push_tail (&priv->pending, g_object_ref (socket));
+    }
   l_server_update_condition (self);
 
   if (task != NULL)

@@ -23,6 +23,7 @@ typedef struct
 
   GRefString     *server_name;      /* (owned) (nullable) */
   GRefString     *full_server_name; /* (owned) (nullable) */
+  GRefString     *last_name;        /* (owned) (nullable): the last component, which accepted connections show */
   char           *error_string;     /* (owned) (nullable) */
   LSocketError    error;
   LServerOptions  options;

@@ -430,6 +430,8 @@ l_server_class_init (LServerClass *klass)
 
   install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
+
+  l_error_bind_text_domain ();
 }
 
 static void

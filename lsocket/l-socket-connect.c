@@ -526,6 +526,7 @@ wait_for_disconnected (LSocket *self,
                        gint64   deadline)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
+  gboolean is_over = FALSE;
   guint session;
 
   if (!l_socket_device_funcs.wait_until_open (L_IO_DEVICE (self), deadline))
@@ -534,11 +535,13 @@ wait_for_disconnected (LSocket *self,
   session = priv->session;
   while (priv->session == session && priv->state != L_SOCKET_STATE_UNCONNECTED)
     {
-      if (l_io_device_wait_turn (L_IO_DEVICE (self), deadline, NULL))
-        continue;
+      if (is_over)
+        {
+          l_socket_device_funcs.timed_out (L_IO_DEVICE (self));
+          return FALSE;
+        }
 
-      l_socket_device_funcs.timed_out (L_IO_DEVICE (self));
-      return FALSE;
+      is_over = !l_io_device_wait_turn (L_IO_DEVICE (self), deadline, NULL);
     }
 
   return TRUE;

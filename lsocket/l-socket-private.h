@@ -44,6 +44,7 @@ struct _LSocketPrivate
   guint           half_open : 1;
   guint           adopted : 1;      /* the attempt's descriptor came from outside */
   guint           closed : 1;       /* by g_io_stream_close(): for good */
+  guint           failing : 1;      /* the attempt has failed and is about to end */
   guint           lost : 1;         /* that the connection ended was reported */
   guint           input_finished : 1; /* read-channel-finished was emitted */
   guint           shutdown_due : 1; /* once everything is written */
@@ -60,6 +61,11 @@ l_socket_get_device (LSocket *self)
 }
 
 /* l-socket.c: what the state machine sets and emits. Each returns whether nothing has changed since. */
+
+/* Between the two nothing is told of what changes with the state, and then all of it at once. */
+void            l_socket_begin_change            (LSocket         *self);
+gboolean        l_socket_end_change              (LSocket         *self,
+                                                  LSocketState     state);
 gboolean        l_socket_set_state               (LSocket         *self,
                                                   LSocketState     state);
 gboolean        l_socket_report_error            (LSocket         *self,
@@ -73,7 +79,6 @@ void            l_socket_set_error               (LSocket         *self,
 void            l_socket_set_names               (LSocket         *self,
                                                   const char      *server_name,
                                                   const char      *full_server_name);
-void            l_socket_notify_connection       (LSocket         *self);
 
 /* l-socket-session.c: the state machine. */
 extern const LIODeviceFuncs l_socket_device_funcs;
@@ -122,6 +127,7 @@ LSocket        *l_socket_new_accepted            (LReactor        *reactor,
                                                   LSocketOptions   options,
                                                   GRefString      *server_name,
                                                   GRefString      *full_server_name);
+void            l_socket_hold                    (LSocket         *self);
 void            l_socket_start                   (LSocket         *self);
 void            l_socket_set_end_func            (LSocket         *self,
                                                   LSocketEndFunc   func,

@@ -18,7 +18,8 @@
 #define FIRST_PAUSE (1 * G_TIME_SPAN_MILLISECOND)
 #define LAST_PAUSE (50 * G_TIME_SPAN_MILLISECOND)
 
-static void try_to_connect (LSocket *self);
+static void socket_set_condition (LIODevice    *device,
+                                  GIOCondition  condition);
 
 static const char *
 get_display_name (LSocketPrivate *priv)
@@ -110,7 +111,7 @@ check_may_begin (LSocket     *self,
   return TRUE;
 }
 
-/* Ends what was left of the last session. FALSE when a handler has begun something else. */
+/* Ends what was left of the last session and begins a change. FALSE when a handler has begun something else. */
 static gboolean
 begin_session (LSocket   *self,
                LOpenMode  mode)
@@ -122,8 +123,10 @@ begin_session (LSocket   *self,
   if (priv->session != session || priv->state != L_SOCKET_STATE_UNCONNECTED)
     return FALSE;
 
+  l_socket_begin_change (self);
   priv->session++;
   priv->mode = mode;
+  priv->failing = FALSE;
   priv->lost = FALSE;
   priv->input_finished = FALSE;
   l_socket_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
@@ -137,13 +140,15 @@ fail_attempt (LSocket      *self,
   LSocketPrivate *priv = l_socket_get_private (self);
   GTask *task;
 
+  priv->failing = TRUE;
   if (!l_socket_report_error (self, error))
     return;
 
   task = g_steal_pointer (&priv->connect_task);
+  l_socket_begin_change (self);
   l_socket_tear_down (self);
   l_socket_set_names (self, NULL, NULL);
-  l_socket_set_state (self, L_SOCKET_STATE_UNCONNECTED);
+  l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED);
   return_task (task, error);
 }
 
@@ -173,6 +178,32 @@ set_full_name (LSocket *self)
 }
 
 static void
+take_names_from_transport (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GSocketAddress) local_address = NULL;
+  g_autofree char *name = NULL;
+
+  priv->address = l_transport_get_peer_address (&priv->transport);
+  name = l_address_to_name (priv->address);
+  if (name != NULL)
+    {
+      set_full_name (self);
+    }
+  else
+    {
+      /* The other end is a client and has none: the name is that of the server that accepted it. */
+      g_autoptr(GSocketAddress) peer_address = g_steal_pointer (&priv->address);
+
+      local_address = l_transport_get_local_address (&priv->transport);
+      priv->address = g_steal_pointer (&local_address);
+      set_full_name (self);
+      local_address = g_steal_pointer (&priv->address);
+      priv->address = g_steal_pointer (&peer_address);
+    }
+}
+
+static void
 establish (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
@@ -186,12 +217,14 @@ establish (LSocket *self)
       return;
     }
 
-  set_full_name (self);
-  l_io_device_set_open (l_socket_get_device (self), priv->mode, TRUE);
-  l_socket_notify_connection (self);
-
   task = g_steal_pointer (&priv->connect_task);
-  if (l_socket_set_state (self, L_SOCKET_STATE_CONNECTED))
+  l_socket_begin_change (self);
+  if (priv->adopted)
+    take_names_from_transport (self);
+  else
+    set_full_name (self);
+  l_io_device_set_open (l_socket_get_device (self), priv->mode);
+  if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED))
     l_socket_emit_connected (self);
   return_task (task, NULL);
 }
@@ -237,6 +270,10 @@ try_to_connect (LSocket *self)
   GPollableReturn result;
   int code = 0;
 
+  /* A wait may be faster than the loop. */
+  if (priv->transport.reactor != NULL)
+    l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+
   if (priv->name_error != NULL)
     {
       g_autoptr(GError) error = g_steal_pointer (&priv->name_error);
@@ -271,7 +308,10 @@ l_socket_connect_timer_func (LReactorTimer *timer)
   LSocketPrivate *priv = (LSocketPrivate *) (gpointer) ((char *) timer - G_STRUCT_OFFSET (LSocketPrivate, connect_timer));
   LSocket *self = g_object_ref (priv->self);
 
-  try_to_connect (self);
+  if (priv->state == L_SOCKET_STATE_CONNECTING)
+    try_to_connect (self);
+  else
+    socket_set_condition (l_socket_get_device (self), l_io_device_get_private (l_socket_get_device (self))->condition);
   g_object_unref (self);
 }
 
@@ -312,7 +352,12 @@ l_socket_begin_attempt (LSocket        *self,
   priv->connect_task = task;
   start_attempt (self);
   l_socket_set_names (self, name, NULL);
-  if (l_socket_set_state (self, L_SOCKET_STATE_CONNECTING))
+  if (!l_socket_end_change (self, L_SOCKET_STATE_CONNECTING))
+    return;
+
+  if (task != NULL && g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    l_socket_end_attempt (self);
+  else
     try_to_connect (self);
 }
 
@@ -324,15 +369,16 @@ l_socket_end_attempt (LSocket *self)
   GTask *task = g_steal_pointer (&priv->connect_task);
   g_autoptr(GError) error = NULL;
 
+  l_socket_begin_change (self);
   l_socket_tear_down (self);
   l_socket_set_names (self, NULL, NULL);
-  l_socket_set_state (self, L_SOCKET_STATE_UNCONNECTED);
+  l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED);
 
   g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The attempt to connect was ended"));
   return_task (task, error);
 }
 
-/* FALSE at the deadline or when cancelled. */
+/* FALSE at the deadline or when cancelled. In a handler of the error that ends it, it is over. */
 gboolean
 l_socket_wait_for_attempt (LSocket      *self,
                            gint64        deadline,
@@ -341,7 +387,7 @@ l_socket_wait_for_attempt (LSocket      *self,
   LSocketPrivate *priv = l_socket_get_private (self);
   guint session = priv->session;
 
-  while (priv->state == L_SOCKET_STATE_CONNECTING && priv->session == session)
+  while (priv->state == L_SOCKET_STATE_CONNECTING && priv->session == session && !priv->failing)
     {
       gint64 due = priv->connect_timer.due;
 
@@ -358,32 +404,6 @@ l_socket_wait_for_attempt (LSocket      *self,
 
 /* Adopting */
 
-static void
-take_names_from_transport (LSocket *self)
-{
-  LSocketPrivate *priv = l_socket_get_private (self);
-  g_autoptr(GSocketAddress) local_address = NULL;
-  g_autofree char *name = NULL;
-
-  priv->address = l_transport_get_peer_address (&priv->transport);
-  name = l_address_to_name (priv->address);
-  if (name != NULL)
-    {
-      set_full_name (self);
-    }
-  else
-    {
-      /* The other end is a client and has none: the name is that of the server that accepted it. */
-      g_autoptr(GSocketAddress) peer_address = g_steal_pointer (&priv->address);
-
-      local_address = l_transport_get_local_address (&priv->transport);
-      priv->address = g_steal_pointer (&local_address);
-      set_full_name (self);
-      local_address = g_steal_pointer (&priv->address);
-      priv->address = g_steal_pointer (&peer_address);
-    }
-}
-
 static gboolean
 adopt_descriptor (LSocket       *self,
                   gintptr        descriptor,
@@ -397,6 +417,10 @@ adopt_descriptor (LSocket       *self,
 
   if (l_transport_adopt (&priv->transport, descriptor, &code))
     result = l_transport_check_connected (&priv->transport, &code);
+  /* Joining the reactor can fail, and later must not. */
+  if (result == G_POLLABLE_RETURN_OK && state == L_SOCKET_STATE_CONNECTED &&
+      !l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
+    result = G_POLLABLE_RETURN_FAILED;
   if (result == G_POLLABLE_RETURN_OK ||
       (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING))
     return TRUE;
@@ -419,7 +443,6 @@ l_socket_adopt (LSocket       *self,
 {
   LSocketPrivate *priv = l_socket_get_private (self);
   GError *local_error = NULL;
-  int code = 0;
 
   if (!check_may_begin (self, NULL, mode, NULL, error))
     return FALSE;
@@ -429,6 +452,7 @@ l_socket_adopt (LSocket       *self,
 
   if (!adopt_descriptor (self, descriptor, state, &local_error))
     {
+      g_object_thaw_notify (G_OBJECT (self));
       l_socket_report_error (self, local_error);
       g_propagate_error (error, local_error);
       return FALSE;
@@ -438,24 +462,14 @@ l_socket_adopt (LSocket       *self,
     {
       priv->adopted = TRUE;
       start_attempt (self);
-      if (l_socket_set_state (self, L_SOCKET_STATE_CONNECTING))
+      if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTING))
         try_to_connect (self);
       return TRUE;
     }
 
-  if (!l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
-    {
-      priv->transport.descriptor = -1;
-      l_error_set_system (&local_error, L_OPERATION_ADOPT, NULL, code);
-      l_socket_report_error (self, local_error);
-      g_propagate_error (error, local_error);
-      return FALSE;
-    }
-
   take_names_from_transport (self);
-  l_io_device_set_open (l_socket_get_device (self), mode, TRUE);
-  l_socket_notify_connection (self);
-  l_socket_set_state (self, L_SOCKET_STATE_CONNECTED);
+  l_io_device_set_open (l_socket_get_device (self), mode);
+  l_socket_end_change (self, L_SOCKET_STATE_CONNECTED);
   return TRUE;
 }
 
@@ -476,16 +490,17 @@ finish (LSocket      *self,
   priv->end_func = NULL;
   priv->holds_itself = FALSE;
 
+  l_socket_begin_change (self);
   l_socket_tear_down (self);
+  /* The server lets go first: a handler may drop it. */
+  if (end_func != NULL)
+    end_func (self, end_data);
   l_socket_set_names (self, NULL, NULL);
-  l_socket_notify_connection (self);
 
-  unchanged = l_socket_set_state (self, L_SOCKET_STATE_UNCONNECTED) &&
+  unchanged = l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED) &&
               (priv->input_finished || l_socket_emit_input_finished (self)) &&
               l_socket_emit_disconnected (self);
 
-  if (end_func != NULL)
-    end_func (self, end_data);
   return_tasks (end_tasks, error);
   if (holds_itself)
     g_object_unref (self);
@@ -528,7 +543,11 @@ l_socket_start_closing (LSocket *self)
 void
 l_socket_drop_connection (LSocket *self)
 {
-  if (finish (self, NULL))
+  g_autoptr(GError) error = NULL;
+
+  /* For who waits until everything is sent. */
+  g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The connection was aborted"));
+  if (finish (self, error))
     l_io_device_close (l_socket_get_device (self));
 }
 
@@ -705,8 +724,9 @@ socket_set_condition (LIODevice    *device,
   LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
   int code;
 
-  /* Only joining can fail, and that was done before the device was opened. */
-  l_transport_set_condition (&priv->transport, condition, &code);
+  /* The system may lack what joining again takes. The timer has nothing else to do while the device is open. */
+  if (!l_transport_set_condition (&priv->transport, condition, &code))
+    l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, g_get_monotonic_time () + LAST_PAUSE);
 }
 
 static GIOCondition

@@ -103,19 +103,50 @@ is_unchanged (LSocketPrivate *priv,
   return priv->session == session && priv->state == state;
 }
 
+static gboolean
+is_connection (LSocketState state)
+{
+  return state == L_SOCKET_STATE_CONNECTED || state == L_SOCKET_STATE_CLOSING;
+}
+
+void
+l_socket_begin_change (LSocket *self)
+{
+  g_object_freeze_notify (G_OBJECT (self));
+}
+
 gboolean
-l_socket_set_state (LSocket      *self,
-                    LSocketState  state)
+l_socket_end_change (LSocket      *self,
+                     LSocketState  state)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
+  gboolean was_connection = is_connection (priv->state);
+  GObject *object = G_OBJECT (self);
   guint session = priv->session;
 
   priv->state = state;
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_STATE]);
+  if (is_connection (state) != was_connection)
+    {
+      g_object_notify_by_pspec (object, props[PROP_ADDRESS]);
+      g_object_notify_by_pspec (object, props[PROP_SOCKET_DESCRIPTOR]);
+      g_object_notify_by_pspec (object, props[PROP_VALID]);
+    }
+  g_object_thaw_notify (object);
+
+  if (is_unchanged (priv, session, state))
+    g_object_notify_by_pspec (object, props[PROP_STATE]);
   if (is_unchanged (priv, session, state))
     g_signal_emit (self, signals[SIGNAL_STATE_CHANGED], 0, state);
 
   return is_unchanged (priv, session, state);
+}
+
+gboolean
+l_socket_set_state (LSocket      *self,
+                    LSocketState  state)
+{
+  l_socket_begin_change (self);
+  return l_socket_end_change (self, state);
 }
 
 void
@@ -213,17 +244,6 @@ l_socket_set_names (LSocket    *self,
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SERVER_NAME]);
   if (is_new_full_name)
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_FULL_SERVER_NAME]);
-}
-
-/* What follows the state, once a session has begun or ended. */
-void
-l_socket_notify_connection (LSocket *self)
-{
-  GObject *object = G_OBJECT (self);
-
-  g_object_notify_by_pspec (object, props[PROP_ADDRESS]);
-  g_object_notify_by_pspec (object, props[PROP_SOCKET_DESCRIPTOR]);
-  g_object_notify_by_pspec (object, props[PROP_VALID]);
 }
 
 /* GObject */
@@ -473,7 +493,7 @@ install_signals (GType type)
    * LSocket::connected:
    * @self: the socket
    *
-   * An attempt to connect has succeeded. What can be written was written to since the attempt began.
+   * An attempt to connect has succeeded. What was written since it began is about to be sent.
    *
    * Since: 1.0
    */
@@ -588,18 +608,25 @@ l_socket_new_accepted (LReactor       *reactor,
   priv->server_name = server_name != NULL ? g_ref_string_acquire (server_name) : NULL;
   priv->full_server_name = full_server_name != NULL ? g_ref_string_acquire (full_server_name) : NULL;
   l_transport_adopt_accepted (&priv->transport, descriptor);
-  l_io_device_set_open (L_IO_DEVICE (self), L_OPEN_MODE_READ_WRITE, FALSE);
+  l_io_device_set_held (L_IO_DEVICE (self), TRUE);
+  l_io_device_set_open (L_IO_DEVICE (self), L_OPEN_MODE_READ_WRITE);
 
   return self;
 }
 
 void
-l_socket_start (LSocket *self)
+l_socket_hold (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
 
   if (priv->state == L_SOCKET_STATE_CONNECTED)
-    l_io_device_set_input_enabled (L_IO_DEVICE (self), TRUE);
+    l_io_device_set_held (L_IO_DEVICE (self), TRUE);
+}
+
+void
+l_socket_start (LSocket *self)
+{
+  l_io_device_set_held (L_IO_DEVICE (self), FALSE);
 }
 
 void
@@ -679,13 +706,9 @@ l_socket_get_error (LSocket *self)
 gboolean
 l_socket_is_valid (LSocket *self)
 {
-  LSocketState state;
-
   g_return_val_if_fail (L_IS_SOCKET (self), FALSE);
 
-  state = l_socket_get_private (self)->state;
-
-  return state == L_SOCKET_STATE_CONNECTED || state == L_SOCKET_STATE_CLOSING;
+  return is_connection (l_socket_get_private (self)->state);
 }
 
 /**

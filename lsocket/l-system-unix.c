@@ -118,6 +118,8 @@ LSystem l_system = {
 #endif
 };
 
+#define POLL_PAUSE (10 * G_TIME_SPAN_MILLISECOND)
+
 static int
 get_msecs_left (gint64 deadline)
 {
@@ -147,15 +149,17 @@ l_system_wait (gintptr       descriptor,
   if (g_cancellable_make_pollfd (cancellable, &cancel_fd))
     fds[1].fd = cancel_fd.fd;
 
-  do
-    n_ready = l_system.poll (fds, G_N_ELEMENTS (fds), get_msecs_left (deadline));
-  while (n_ready < 0 && errno == EINTR);
+  /* Out of memory tells nothing of the descriptor; it is asked again after a while. */
+  while ((n_ready = l_system.poll (fds, G_N_ELEMENTS (fds), get_msecs_left (deadline))) < 0 &&
+         (errno == EINTR || get_msecs_left (deadline) != 0))
+    if (errno != EINTR)
+      g_usleep (POLL_PAUSE);
 
   if (fds[1].fd >= 0)
     g_cancellable_release_fd (cancellable);
 
   if (n_ready < 0)
-    return G_IO_ERR;
+    return 0;
 
   return fds[1].revents != 0 ? 0 : (GIOCondition) fds[0].revents;
 }

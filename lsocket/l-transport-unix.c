@@ -132,9 +132,13 @@ l_transport_adopt (LTransport *self,
       return FALSE;
     }
 
-  if (type != SOCK_STREAM ||
-      l_system.getsockname (fd, (struct sockaddr *) &native, &length) < 0 ||
-      native.sun_family != AF_UNIX)
+  if (l_system.getsockname (fd, (struct sockaddr *) &native, &length) < 0)
+    {
+      *code = errno;
+      return FALSE;
+    }
+
+  if (type != SOCK_STREAM || native.sun_family != AF_UNIX)
     {
       *code = EPROTOTYPE;
       return FALSE;

@@ -1,1 +1,521 @@
-int main (void) { return 0; }
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "lsocket-tool-private.h"
+
+#include "l-address-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <glib/gi18n.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The program `lsocket`: options, sub-commands and exit codes. It uses the public functions alone, except that `resolve`
+ * asks the library's own rule for names, which has no public function. */
+
+static gboolean opt_version;
+static gboolean opt_verbose;
+static gboolean opt_abstract;
+static gboolean opt_temp_directory;
+static gboolean opt_keep_open;
+static gboolean opt_echo;
+static char *opt_exec;
+static char **opt_names;
+static int opt_timeout = L_SOCKET_DEFAULT_TIMEOUT;
+static LServerOptions opt_access = L_SERVER_OPTIONS_NONE;
+
+static gboolean is_over;
+static int exit_status;
+
+int
+tool_status_from_error (LSocketError error)
+{
+  switch (error)
+    {
+    case L_SOCKET_ERROR_CONNECTION_REFUSED:
+    case L_SOCKET_ERROR_SERVER_NOT_FOUND:
+      return TOOL_STATUS_NO_SERVER;
+    case L_SOCKET_ERROR_ACCESS:
+      return TOOL_STATUS_ACCESS;
+    case L_SOCKET_ERROR_TIMEOUT:
+      return TOOL_STATUS_TIMEOUT;
+    case L_SOCKET_ERROR_ADDRESS_IN_USE:
+      return TOOL_STATUS_IN_USE;
+    case L_SOCKET_ERROR_PEER_CLOSED:
+    case L_SOCKET_ERROR_CONNECTION:
+      return TOOL_STATUS_IO;
+    case L_SOCKET_ERROR_UNKNOWN:
+    case L_SOCKET_ERROR_RESOURCE:
+    case L_SOCKET_ERROR_DATAGRAM_TOO_LARGE:
+    case L_SOCKET_ERROR_UNSUPPORTED_OPERATION:
+    case L_SOCKET_ERROR_OPERATION:
+    default:
+      return TOOL_STATUS_FAILED;
+    }
+}
+
+void
+tool_print_error (const char *format,
+                  ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+
+  g_printerr ("lsocket: %s\n", text);
+}
+
+/* The loop */
+
+static void
+quit (int status)
+{
+  exit_status = status;
+  is_over = TRUE;
+}
+
+static gboolean
+on_signal (gpointer number)
+{
+  quit (TOOL_STATUS_SIGNAL + GPOINTER_TO_INT (number));
+  return G_SOURCE_CONTINUE;
+}
+
+/* A program in the background may have been told to ignore it. */
+static void
+watch_signal (int number)
+{
+  struct sigaction action;
+
+  if (sigaction (number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+    g_unix_signal_add (number, on_signal, GINT_TO_POINTER (number));
+}
+
+static int
+run_loop (void)
+{
+  while (!is_over)
+    g_main_context_iteration (NULL, TRUE);
+
+  return exit_status;
+}
+
+/* connect */
+
+static void
+on_connect_ended (ToolJoint *joint,
+                  gpointer   unused)
+{
+  quit (tool_joint_get_status (joint));
+}
+
+static LSocketOptions
+get_name_options (void)
+{
+  LSocketOptions options = L_SOCKET_OPTIONS_NONE;
+
+  if (opt_abstract)
+    options |= L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE;
+  if (opt_temp_directory)
+    options |= L_SOCKET_OPTIONS_TEMP_DIRECTORY;
+
+  return options;
+}
+
+static int
+run_connect (const char *name)
+{
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(ToolJoint) joint = tool_joint_new (socket, on_connect_ended, NULL);
+
+  l_socket_set_options (socket, get_name_options ());
+  l_socket_set_connect_timeout (socket, opt_timeout);
+
+  tool_stdio_prepare ();
+  tool_trace_object (socket, "socket");
+  tool_joint_set_stdio (joint, TRUE, FALSE);
+  tool_joint_start (joint);
+  l_socket_connect_to_server (socket, name, L_OPEN_MODE_READ_WRITE);
+
+  return run_loop ();
+}
+
+/* listen */
+
+typedef struct
+{
+  LServer    *server;  /* (owned) */
+  char      **argv;    /* (owned) (nullable), the command for each client */
+  GPtrArray  *joints;  /* (element-type ToolJoint) */
+  guint       n_clients;
+  gboolean    input_ended;
+} Listener;
+
+static void serve (Listener *self);
+
+static void
+on_client_ended (ToolJoint *joint,
+                 gpointer   user_data)
+{
+  Listener *self = user_data;
+  int status = tool_joint_get_status (joint);
+
+  /* Later clients would find it as broken. */
+  if (!opt_keep_open || tool_joint_get_output_failed (joint))
+    quit (status);
+
+  self->input_ended = tool_joint_get_input_ended (joint);
+  g_ptr_array_remove_fast (self->joints, joint);
+  if (!is_over)
+    serve (self);
+}
+
+static void
+serve_client (Listener *self,
+              LSocket  *socket)
+{
+  g_autofree char *label = g_strdup_printf ("client %u", ++self->n_clients);
+  ToolJoint *joint = tool_joint_new (socket, on_client_ended, self);
+
+  g_ptr_array_add (self->joints, joint);
+  tool_trace_object (socket, label);
+  tool_trace_print (socket, "accepted");
+
+  if (opt_echo)
+    tool_joint_set_echo (joint);
+  else if (self->argv != NULL)
+    tool_joint_set_command (joint, self->argv);
+  else
+    tool_joint_set_stdio (joint, !self->input_ended, opt_keep_open);
+  tool_joint_start (joint);
+}
+
+/* Takes the clients that wait. Standard input and output serve one at a time. */
+static void
+serve (Listener *self)
+{
+  gboolean is_shared = opt_echo || self->argv != NULL;
+
+  while (is_shared || self->joints->len == 0)
+    {
+      g_autoptr(LSocket) socket = l_server_next_pending_connection (self->server);
+
+      if (socket == NULL)
+        return;
+
+      if (!opt_keep_open)
+        l_server_close (self->server);
+      serve_client (self, socket);
+    }
+}
+
+static void
+on_server_error (LServer *server)
+{
+  tool_print_error ("%s", l_server_get_error_string (server));
+}
+
+static LServerOptions
+get_server_options (void)
+{
+  LServerOptions options = opt_access;
+
+  if (opt_abstract)
+    options |= L_SERVER_OPTIONS_ABSTRACT_NAMESPACE;
+  if (opt_temp_directory)
+    options |= L_SERVER_OPTIONS_TEMP_DIRECTORY;
+
+  return options;
+}
+
+static int
+listen_and_serve (Listener   *self,
+                  const char *name)
+{
+  g_autoptr(GError) error = NULL;
+
+  tool_trace_object (self->server, "server");
+  g_signal_connect (self->server, "error", G_CALLBACK (on_server_error), NULL);
+  g_signal_connect_swapped (self->server, "new-connection", G_CALLBACK (serve), self);
+  l_server_set_options (self->server, get_server_options ());
+
+  if (!l_server_listen (self->server, name, &error))
+    {
+      tool_print_error ("%s", error->message);
+      return tool_status_from_error (error->code);
+    }
+
+  return run_loop ();
+}
+
+static int
+run_listen (const char *name)
+{
+  Listener self = { 0 };
+  g_autoptr(GError) error = NULL;
+  int status;
+
+  if (opt_exec != NULL && !g_shell_parse_argv (opt_exec, NULL, &self.argv, &error))
+    {
+      tool_print_error ("%s", error->message);
+      return TOOL_STATUS_USAGE;
+    }
+
+  if (!opt_echo && opt_exec == NULL)
+    tool_stdio_prepare ();
+
+  self.server = l_server_new ();
+  self.joints = g_ptr_array_new_with_free_func ((GDestroyNotify) tool_joint_free);
+  status = listen_and_serve (&self, name);
+
+  l_server_close (self.server);
+  g_ptr_array_unref (self.joints);
+  g_object_unref (self.server);
+  g_strfreev (self.argv);
+  return status;
+}
+
+/* resolve */
+
+static int
+run_resolve (const char *name)
+{
+  g_autoptr(GSocketAddress) address = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *text = NULL;
+
+  address = l_address_resolve (name, get_name_options (), L_OPERATION_CONNECT, &error);
+  if (address == NULL)
+    {
+      tool_print_error ("%s", error->message);
+      return tool_status_from_error (error->code);
+    }
+
+  /* The bytes as they are: a script may go on with them. The “@” is how tools show abstract names. */
+  text = l_address_to_name (address);
+  if (printf ("%s%s\n", l_address_is_abstract (address) ? "@" : "", text) < 0 || fflush (stdout) != 0)
+    {
+      tool_print_error (_("Cannot write to standard output: %s"), g_strerror (errno));
+      return TOOL_STATUS_IO;
+    }
+
+  return TOOL_STATUS_OK;
+}
+
+/* Options */
+
+static gboolean
+parse_access (const char  *option,
+              const char  *value,
+              gpointer     data,
+              GError     **error)
+{
+  static const struct
+  {
+    const char    *name;
+    LServerOptions options;
+  } accesses[] = {
+    { "user", L_SERVER_OPTIONS_USER_ACCESS },
+    { "group", L_SERVER_OPTIONS_GROUP_ACCESS },
+    { "other", L_SERVER_OPTIONS_OTHER_ACCESS },
+    { "world", L_SERVER_OPTIONS_WORLD_ACCESS },
+  };
+  g_auto(GStrv) words = g_strsplit (value, ",", -1);
+
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      guint n = 0;
+
+      while (n < G_N_ELEMENTS (accesses) && strcmp (words[i], accesses[n].name) != 0)
+        n++;
+      if (n == G_N_ELEMENTS (accesses))
+        {
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                       _("“%s” is none of user, group, other and world"), words[i]);
+          return FALSE;
+        }
+
+      opt_access |= accesses[n].options;
+    }
+
+  return TRUE;
+}
+
+static const GOptionEntry global_entries[] = {
+  { "version", 0, 0, G_OPTION_ARG_NONE, &opt_version, N_("Print the version and exit"), NULL },
+  { "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, N_("Print each signal with the state to standard error"), NULL },
+  G_OPTION_ENTRY_NULL
+};
+
+static const GOptionEntry name_entries[] = {
+  { "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, N_("Print each signal with the state to standard error"), NULL },
+  { "abstract", 0, 0, G_OPTION_ARG_NONE, &opt_abstract, N_("The name is one of Linux’s abstract namespace"), NULL },
+  { "temp-directory", 0, 0, G_OPTION_ARG_NONE, &opt_temp_directory,
+    N_("A plain name lives in the temporary directory, as with Qt"), NULL },
+  { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_names, NULL, N_("NAME") },
+  G_OPTION_ENTRY_NULL
+};
+
+static const GOptionEntry connect_entries[] = {
+  { "timeout", 0, 0, G_OPTION_ARG_INT, &opt_timeout,
+    N_("How long to try a busy server; 0: not at all, negative: without end"), N_("MS") },
+  G_OPTION_ENTRY_NULL
+};
+
+static const GOptionEntry listen_entries[] = {
+  { "keep-open", 0, 0, G_OPTION_ARG_NONE, &opt_keep_open, N_("Serve more clients after the first"), NULL },
+  { "echo", 0, 0, G_OPTION_ARG_NONE, &opt_echo, N_("Send back what comes"), NULL },
+  { "exec", 0, 0, G_OPTION_ARG_FILENAME, &opt_exec, N_("Join each client to a new process"), N_("COMMAND") },
+  { "access", 0, 0, G_OPTION_ARG_CALLBACK, (gpointer) parse_access,
+    N_("Who may connect: user, group, other, world"), N_("WHO") },
+  G_OPTION_ENTRY_NULL
+};
+
+static const GOptionEntry no_entries[] = { G_OPTION_ENTRY_NULL };
+
+typedef struct
+{
+  const char         *name;
+  const char         *summary;
+  const GOptionEntry *entries;
+  int              (* run) (const char *name);
+} Command;
+
+static const Command commands[] = {
+  { "connect", N_("Joins standard input and output to the server of that name."), connect_entries, run_connect },
+  { "listen", N_("Serves a client at that name on standard input and output."), listen_entries, run_listen },
+  { "resolve", N_("Prints the address that the name leads to."), no_entries, run_resolve },
+};
+
+static const Command *
+find_command (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    if (g_strcmp0 (name, commands[i].name) == 0)
+      return &commands[i];
+
+  return NULL;
+}
+
+static int
+fail_usage (const char *format,
+            ...) G_GNUC_PRINTF (1, 2);
+
+static int
+fail_usage (const char *format,
+            ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+
+  tool_print_error ("%s", text);
+  g_printerr (_("Try “%s --help”.\n"), g_get_prgname ());
+  return TOOL_STATUS_USAGE;
+}
+
+static int
+run_command (const Command  *command,
+             char         ***argv)
+{
+  g_autofree char *program = g_strdup_printf ("lsocket %s", command->name);
+  g_autoptr(GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr(GError) error = NULL;
+
+  g_set_prgname (program);
+  g_option_context_set_summary (context, _(command->summary));
+  g_option_context_add_main_entries (context, name_entries, GETTEXT_PACKAGE);
+  g_option_context_add_main_entries (context, command->entries, GETTEXT_PACKAGE);
+  if (!g_option_context_parse_strv (context, argv, &error))
+    return fail_usage ("%s", error->message);
+  if (opt_names == NULL || opt_names[1] != NULL)
+    return fail_usage ("%s", _("There must be one name"));
+  if (opt_echo && opt_exec != NULL)
+    return fail_usage ("%s", _("--echo and --exec exclude each other"));
+
+  if (opt_verbose)
+    tool_trace_enable ();
+  return command->run (opt_names[0]);
+}
+
+static char *
+describe_commands (void)
+{
+  GString *text = g_string_new (_("Commands:"));
+
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    g_string_append_printf (text, "\n  %-9s %s", commands[i].name, _(commands[i].summary));
+  g_string_append_printf (text, "\n\n%s", _("“lsocket COMMAND --help” tells the options of a command."));
+
+  return g_string_free (text, FALSE);
+}
+
+static int
+run (char ***argv)
+{
+  g_autoptr(GOptionContext) context = g_option_context_new (_("COMMAND NAME"));
+  g_autofree char *description = describe_commands ();
+  g_auto(GStrv) rest = NULL;
+  g_autoptr(GError) error = NULL;
+  const Command *command;
+
+  g_set_prgname ("lsocket");
+  /* What follows the command is the command's. */
+  g_option_context_set_strict_posix (context, TRUE);
+  g_option_context_set_summary (context, description);
+  g_option_context_add_main_entries (context, global_entries, GETTEXT_PACKAGE);
+  if (!g_option_context_parse_strv (context, argv, &error))
+    return fail_usage ("%s", error->message);
+
+  if (opt_version)
+    {
+      g_print ("lsocket %u.%u.%u\n", lsocket_get_major_version (), lsocket_get_minor_version (),
+               lsocket_get_micro_version ());
+      return TOOL_STATUS_OK;
+    }
+
+  if ((*argv)[1] == NULL)
+    return fail_usage ("%s", _("There must be a command"));
+
+  command = find_command ((*argv)[1]);
+  if (command == NULL)
+    return fail_usage (_("There is no command “%s”"), (*argv)[1]);
+
+  rest = g_strdupv (*argv + 1);
+  return run_command (command, &rest);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_auto(GStrv) arguments = g_strdupv (argv);
+  int status;
+
+  setlocale (LC_ALL, "");
+  bindtextdomain (GETTEXT_PACKAGE, LSOCKET_LOCALEDIR);
+  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  textdomain (GETTEXT_PACKAGE);
+
+  tool_stdio_init ();
+  signal (SIGPIPE, SIG_IGN);
+  watch_signal (SIGHUP);
+  watch_signal (SIGINT);
+  watch_signal (SIGTERM);
+
+  status = run (&arguments);
+  tool_stdio_restore ();
+  return status;
+}

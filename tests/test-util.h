@@ -38,15 +38,52 @@ void        test_turn_all             (void);
 
 guint       test_count_descriptors    (void);
 
+/* g_test_add_func() and g_test_add_data_func() for cases that leave no descriptor behind. */
+void        test_add                  (const char    *path,
+                                       GTestFunc      func);
+void        test_add_data             (const char    *path,
+                                       gconstpointer  data,
+                                       GTestDataFunc  func);
+
+/* The processor time of this thread, in microseconds. */
+gint64      test_get_cpu_time         (void);
+
+/* The warnings of the library that follow are no failure; ends with how many there were. */
+void        test_begin_warnings       (void);
+guint       test_end_warnings         (void);
+
+typedef struct _TestTrace TestTrace;
+
+typedef void (* TestTraceFunc) (TestTrace  *trace,
+                                const char *event,
+                                gpointer    user_data);
+
 /* Records every signal of a socket or a server, as “state-changed(connecting)”, “error(peer-closed)”,
  * “bytes-written(5)”, “ready-read”. */
-typedef struct
+struct _TestTrace
 {
-  GObject   *object; /* (unowned) */
-  GPtrArray *events; /* (element-type utf8) */
-} TestTrace;
+  GObject      *object; /* (unowned) (nullable) */
+  GPtrArray    *events; /* (element-type utf8) */
+  GPtrArray    *lines;  /* (element-type utf8) (nullable): with what the accessors said */
+  TestTraceFunc func;   /* (nullable): called in each handler, after the record */
+  gpointer      user_data;
+
+  /* What a socket's signals have told so far; each that does not fit fails the test. */
+  LSocketState  state;
+  gboolean      notified;   /* of the state, without state-changed yet */
+  gboolean      reached;    /* CONNECTED, in this session */
+  gboolean      finished;   /* read-channel-finished was emitted in this session */
+  gboolean      ended;      /* disconnected was emitted in this session */
+};
 
 TestTrace  *test_trace_new            (gpointer       object);
+/* For a socket: with each event what the accessors say in its handler, as
+ * “EVENT STATE FLAGS BYTES-AVAILABLE SERVER-NAME FULL-SERVER-NAME ERROR”. FLAGS are o: open, v: valid, d: has a
+ * descriptor; the test's directory is “~”. It also fails when properties or signals contradict each other. */
+TestTrace  *test_trace_new_full       (LSocket       *socket);
+void        test_trace_set_func       (TestTrace     *trace,
+                                       TestTraceFunc  func,
+                                       gpointer       user_data);
 void        test_trace_free           (TestTrace     *trace);
 void        test_trace_clear          (TestTrace     *trace);
 /* The names expected, separated by spaces; the record is empty afterwards. */
@@ -54,6 +91,10 @@ void        test_trace_assert         (TestTrace     *trace,
                                        const char    *expected);
 gboolean    test_trace_has            (TestTrace     *trace,
                                        const char    *event);
+/* The same for a full trace: whole lines, each with a newline. Where bytes-written comes in several pieces, they stand
+ * as one “bytes-written(*)”. */
+void        test_trace_assert_lines   (TestTrace     *trace,
+                                       const char    *expected);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TestTrace, test_trace_free)
 
@@ -74,6 +115,28 @@ LSocket    *test_connect              (LServer       *server,
 
 /* A plain blocking socketpair() whose first end is in an LSocket and whose second is the test's own descriptor. */
 LSocket    *test_socket_with_raw_peer (int           *raw_peer);
+
+/* Peers that are no LSocket: plain descriptors, blocking, with a limit of ten seconds where something is awaited. */
+int         test_raw_listen           (const char    *path,
+                                       int            backlog);
+int         test_raw_connect          (const char    *path);
+int         test_raw_accept           (int            listener);
+/* Clients until the backlog is full. */
+GArray     *test_raw_fill_backlog     (const char    *path);
+void        test_raw_close_all        (GArray        *fds);
+void        test_raw_write            (int            fd,
+                                       const char    *text);
+/* Turns the default context until that much has come, or until the end. */
+char       *test_raw_read             (int            fd,
+                                       gsize          count);
+gsize       test_raw_read_to_end      (int            fd);
+/* What has come by now; *ended: and the end. */
+gsize       test_raw_take             (int            fd,
+                                       gboolean      *ended);
+
+/* More than the system takes without anybody reading. */
+#define TEST_LARGE (4 * 1024 * 1024)
+void        test_write_large          (LSocket       *socket);
 
 void        test_write                (LSocket       *socket,
                                        const char    *text);

@@ -1,0 +1,519 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The LSocket authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The library as a Python program sees it through GObject Introspection."""
+
+import os
+import shutil
+import socket as system_socket
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import unittest
+
+import gi
+
+gi.require_version('LSocket', '1')
+from gi.repository import Gio, GLib, GObject, LSocket
+
+READ_WRITE = LSocket.OpenMode.READ_WRITE
+SIGNALS = ('connected', 'disconnected', 'error', 'state-changed', 'ready-read', 'bytes-written',
+           'read-channel-finished', 'about-to-close')
+
+
+def turn_until(condition, seconds=10):
+    """Turns the main context until the condition holds."""
+    deadline = time.monotonic() + seconds
+    source = GLib.timeout_add(20, lambda: GLib.SOURCE_CONTINUE)
+    try:
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError('It never came')
+            GLib.MainContext.default().iteration(True)
+    finally:
+        GLib.source_remove(source)
+
+
+def trace(socket):
+    """The list that each signal of the socket is added to."""
+    events = []
+
+    def record(_socket, *args):
+        *args, name = args
+        events.append(' '.join([name] + [str(getattr(arg, 'value_nick', arg)) for arg in args]))
+
+    for name in SIGNALS:
+        socket.connect(name, record, name)
+    return events
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        # Short: the path of a socket may have no more than 107 bytes.
+        self.directory = tempfile.mkdtemp(prefix='ls', dir='/tmp')
+        GLib.setenv('XDG_RUNTIME_DIR', self.directory, True)
+        GLib.unsetenv('FLATPAK_ID')
+
+    def tearDown(self):
+        shutil.rmtree(self.directory)
+
+    def listen(self, name='market'):
+        server = LSocket.Server()
+        self.assertTrue(server.listen(name))
+        self.addCleanup(server.close)
+        return server
+
+    def connect(self):
+        """A client and the accepted end of its connection."""
+        server = self.listen()
+        client = LSocket.Socket()
+        client.connect_to_server('market', READ_WRITE)
+        self.assertEqual(client.get_state(), LSocket.SocketState.CONNECTED)
+        turn_until(server.has_pending_connections)
+        return client, server.next_pending_connection()
+
+    def assertFails(self, domain, code, function, *args):
+        with self.assertRaises(GLib.Error) as context:
+            function(*args)
+        self.assertTrue(context.exception.matches(domain, code), context.exception)
+        return context.exception
+
+
+class TestTypes(TestCase):
+    def test_version(self):
+        version = LSocket.get_major_version(), LSocket.get_minor_version(), LSocket.get_micro_version()
+        self.assertEqual(version, (LSocket.MAJOR_VERSION, LSocket.MINOR_VERSION, LSocket.MICRO_VERSION))
+        self.assertTrue(LSocket.check_version(*version))
+        self.assertFalse(LSocket.check_version(LSocket.MAJOR_VERSION + 1, 0, 0))
+
+    def test_hierarchy(self):
+        self.assertTrue(issubclass(LSocket.Socket, LSocket.IODevice))
+        self.assertTrue(issubclass(LSocket.IODevice, Gio.IOStream))
+        self.assertTrue(issubclass(LSocket.Server, GObject.Object))
+
+    def test_enums(self):
+        self.assertEqual([int(LSocket.SocketState.UNCONNECTED), int(LSocket.SocketState.CONNECTING),
+                          int(LSocket.SocketState.CONNECTED), int(LSocket.SocketState.CLOSING)], [0, 2, 3, 6])
+        self.assertEqual(LSocket.SocketState.CONNECTING.value_nick, 'connecting')
+        self.assertEqual(int(LSocket.SocketError.UNKNOWN), -1)
+        self.assertEqual(LSocket.SocketError.SERVER_NOT_FOUND.value_nick, 'server-not-found')
+
+    def test_flags(self):
+        self.assertEqual(LSocket.OpenMode.READ_ONLY | LSocket.OpenMode.WRITE_ONLY, READ_WRITE)
+        self.assertEqual(int(LSocket.ServerOptions.USER_ACCESS | LSocket.ServerOptions.GROUP_ACCESS |
+                             LSocket.ServerOptions.OTHER_ACCESS), int(LSocket.ServerOptions.WORLD_ACCESS))
+
+    def test_constants(self):
+        self.assertEqual(LSocket.SOCKET_DEFAULT_TIMEOUT, 30000)
+        self.assertEqual(LSocket.Socket().get_connect_timeout(), 30000)
+
+    def test_error_domain(self):
+        self.assertEqual(LSocket.SocketError.quark(), GLib.quark_from_string('l-socket-error-quark'))
+
+
+class TestProperties(TestCase):
+    def test_construct(self):
+        socket = LSocket.Socket(options=LSocket.SocketOptions.TEMP_DIRECTORY, half_open=True, read_buffer_size=10)
+        self.assertEqual(socket.props.options, LSocket.SocketOptions.TEMP_DIRECTORY)
+        self.assertTrue(socket.props.half_open)
+        self.assertEqual(socket.get_read_buffer_size(), 10)
+
+    def test_notify(self):
+        notified = []
+        socket = LSocket.Socket()
+        for name in ('half-open', 'connect-timeout', 'read-buffer-size'):
+            socket.connect(f'notify::{name}', lambda _socket, spec: notified.append(spec.name))
+        socket.set_half_open(True)
+        socket.props.connect_timeout = 1000
+        socket.props.connect_timeout = 1000
+        socket.set_property('read-buffer-size', 4096)
+        self.assertEqual(notified, ['half-open', 'connect-timeout', 'read-buffer-size'])
+
+    def test_bind(self):
+        first, second = LSocket.Socket(), LSocket.Socket()
+        first.bind_property('connect-timeout', second, 'connect-timeout', GObject.BindingFlags.DEFAULT)
+        first.props.connect_timeout = 5
+        self.assertEqual(second.props.connect_timeout, 5)
+
+    def test_read_only(self):
+        with self.assertRaises(TypeError):
+            LSocket.Socket().props.state = LSocket.SocketState.CONNECTED
+
+    def test_of_a_connection(self):
+        client, peer = self.connect()
+        path = os.path.join(self.directory, 'market')
+        self.assertEqual(client.props.state, LSocket.SocketState.CONNECTED)
+        self.assertEqual(client.props.server_name, 'market')
+        self.assertEqual(client.props.full_server_name, path)
+        self.assertEqual(client.props.address.get_path(), path)
+        self.assertEqual(client.props.open_mode, READ_WRITE)
+        self.assertTrue(client.props.valid)
+        self.assertGreaterEqual(client.props.socket_descriptor, 0)
+        self.assertEqual(peer.props.server_name, 'market')
+        client.abort()
+        self.assertIsNone(client.props.server_name)
+        self.assertIsNone(client.props.address)
+        self.assertEqual(client.props.socket_descriptor, -1)
+
+    def test_notify_state(self):
+        states = []
+        self.listen()
+        socket = LSocket.Socket()
+        socket.connect('notify::state', lambda socket, _spec: states.append(socket.props.state.value_nick))
+        socket.connect_to_server('market', READ_WRITE)
+        socket.abort()
+        self.assertEqual(states, ['connecting', 'connected', 'unconnected'])
+
+
+class TestSignals(TestCase):
+    def test_echo(self):
+        received = []
+
+        def on_new_connection(server):
+            peer = server.next_pending_connection()
+            peer.connect('ready-read', lambda peer: peer.write(peer.read_all().get_data().upper()))
+
+        server = self.listen()
+        server.connect('new-connection', on_new_connection)
+        client = LSocket.Socket()
+        client.connect('connected', lambda client: client.write(b'hello\n'))
+        client.connect('ready-read', lambda client: received.append(client.read_all().get_data()))
+        client.connect_to_server('market', READ_WRITE)
+        turn_until(lambda: b''.join(received) == b'HELLO\n')
+        client.disconnect_from_server()
+        self.assertEqual(client.get_state(), LSocket.SocketState.UNCONNECTED)
+
+    def test_order_of_connecting_and_disconnecting(self):
+        self.listen()
+        client = LSocket.Socket()
+        events = trace(client)
+        client.connect_to_server('market', READ_WRITE)
+        client.disconnect_from_server()
+        self.assertEqual(events, ['state-changed connecting', 'state-changed connected', 'connected',
+                                  'state-changed closing', 'state-changed unconnected', 'read-channel-finished',
+                                  'disconnected'])
+
+    def test_order_of_failing(self):
+        client = LSocket.Socket()
+        events = trace(client)
+        client.connect_to_server('market', READ_WRITE)
+        self.assertEqual(events, ['state-changed connecting', 'error server-not-found', 'state-changed unconnected'])
+        self.assertEqual(client.get_error(), LSocket.SocketError.SERVER_NOT_FOUND)
+        self.assertIn(self.directory, client.get_error_string())
+
+    def test_order_of_a_remote_close(self):
+        client, peer = self.connect()
+        events = trace(client)
+        peer.write(b'bye')
+        peer.disconnect_from_server()
+        turn_until(lambda: 'disconnected' in events)
+        self.assertEqual(events, ['ready-read', 'error peer-closed', 'state-changed closing',
+                                  'state-changed unconnected', 'read-channel-finished', 'disconnected'])
+        self.assertEqual(client.read_all().get_data(), b'bye')
+
+    def test_subclass(self):
+        class Socket(LSocket.Socket):
+            states = []
+
+            def do_state_changed(self, state):
+                self.states.append(state.value_nick)
+
+        self.listen()
+        socket = Socket()
+        socket.connect_to_server('market', READ_WRITE)
+        socket.abort()
+        self.assertEqual(socket.states, ['connecting', 'connected', 'unconnected'])
+
+
+class TestReading(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.client, self.peer = self.connect()
+
+    def receive(self, data):
+        self.peer.write(data)
+        self.peer.flush()
+        turn_until(lambda: self.client.get_bytes_available() >= len(data))
+
+    def test_read_line(self):
+        self.receive(b'one\nt\0wo\nthr')
+        self.assertEqual(self.client.read_line(0), b'one\n')
+        self.assertEqual(self.client.read_line(0), b't\0wo\n')
+        self.assertFalse(self.client.can_read_line())
+        line = self.client.read_line(2)
+        self.assertIsInstance(line, bytes)
+        self.assertEqual(line, b'th')
+        self.assertEqual(self.client.read_line(0), b'r')
+        self.assertEqual(self.client.read_line(0), b'')
+
+    def test_read_bytes(self):
+        self.receive(bytes(range(256)))
+        self.assertIsInstance(self.client.peek_bytes(3), GLib.Bytes)
+        self.assertEqual(self.client.peek_bytes(3).get_data(), b'\0\1\2')
+        self.assertEqual(self.client.skip(3), 3)
+        self.client.unread(b'x')
+        self.assertEqual(self.client.read_bytes(2).get_data(), b'x\3')
+        self.assertEqual(self.client.read_all().get_data(), bytes(range(4, 256)))
+        self.assertTrue(self.client.at_end())
+        self.assertEqual(self.client.read_bytes(1).get_size(), 0)
+
+    def test_transaction(self):
+        self.receive(b'half')
+        self.client.start_transaction()
+        self.assertTrue(self.client.is_transaction_started())
+        self.assertEqual(self.client.read_all().get_data(), b'half')
+        self.client.rollback_transaction()
+        self.receive(b'half+rest'[4:])
+        self.assertEqual(self.client.read_all().get_data(), b'half+rest')
+
+    def test_write(self):
+        self.assertEqual(self.client.write(b'ab\0'), 3)
+        self.assertTrue(self.client.write_bytes(GLib.Bytes.new(b'cd')))
+        self.assertEqual(self.client.get_bytes_to_write(), 5)
+        turn_until(lambda: self.peer.get_bytes_available() == 5)
+        self.assertEqual(self.peer.read_all().get_data(), b'ab\0cd')
+
+    def test_not_open(self):
+        self.client.abort()
+        self.assertFails(Gio.io_error_quark(), Gio.IOErrorEnum.CLOSED, self.client.read_all)
+        self.assertFails(Gio.io_error_quark(), Gio.IOErrorEnum.CLOSED, self.client.write, b'x')
+
+
+class TestWaits(TestCase):
+    def adopt(self, end):
+        socket = LSocket.Socket()
+        self.assertTrue(socket.set_socket_descriptor(end.detach(), LSocket.SocketState.CONNECTED, READ_WRITE))
+        return socket
+
+    def test_without_a_loop(self):
+        client, peer = map(self.adopt, system_socket.socketpair())
+        client.write(b'abc\n')
+        self.assertTrue(client.wait_for_bytes_written(10000))
+        self.assertTrue(peer.wait_for_ready_read(10000))
+        peer.write(peer.read_line(0)[::-1])
+        peer.disconnect_from_server()
+        self.assertEqual(peer.get_state(), LSocket.SocketState.UNCONNECTED)
+        self.assertTrue(client.wait_for_ready_read(10000))
+        self.assertEqual(client.read_all().get_data(), b'\ncba')
+        self.assertTrue(client.wait_for_disconnected(10000))
+        self.assertEqual(client.get_error(), LSocket.SocketError.PEER_CLOSED)
+
+    def test_server(self):
+        server = self.listen()
+        self.assertEqual(server.wait_for_new_connection(0), (False, True))
+        client = LSocket.Socket()
+        client.connect_to_server('market', READ_WRITE)
+        self.assertTrue(client.wait_for_connected(10000))
+        self.assertEqual(server.wait_for_new_connection(10000), (True, False))
+
+    def test_timeout(self):
+        client, _peer = self.connect()
+        self.assertFalse(client.wait_for_ready_read(1))
+        self.assertEqual(client.get_error(), LSocket.SocketError.TIMEOUT)
+        self.assertEqual(client.get_state(), LSocket.SocketState.CONNECTED)
+
+    def test_releases_the_interpreter(self):
+        """Another Python thread goes on while a wait blocks."""
+        ours, theirs = system_socket.socketpair()
+        client = self.adopt(ours)
+        thread = threading.Thread(target=lambda: theirs.send(b'from the thread'))
+        thread.start()
+        self.assertTrue(client.wait_for_ready_read(10000))
+        thread.join()
+        self.assertEqual(client.read_all().get_data(), b'from the thread')
+        theirs.close()
+
+
+class TestErrors(TestCase):
+    def test_connect_sync(self):
+        error = self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.SERVER_NOT_FOUND,
+                                 LSocket.Socket().connect_to_server_sync, 'market', READ_WRITE, None)
+        self.assertEqual(error.domain, 'l-socket-error-quark')
+        self.assertIn(self.directory, error.message)
+
+    def test_listen(self):
+        self.listen()
+        server = LSocket.Server()
+        self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.ADDRESS_IN_USE, server.listen, 'market')
+        self.assertEqual(server.get_error(), LSocket.SocketError.ADDRESS_IN_USE)
+        self.assertIn(self.directory, server.get_error_string())
+
+    def test_name(self):
+        self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.SERVER_NOT_FOUND,
+                         LSocket.Server().listen, 'a/b')
+
+    def test_cancelled(self):
+        cancellable = Gio.Cancellable()
+        cancellable.cancel()
+        self.listen()
+        self.assertFails(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED,
+                         LSocket.Socket().connect_to_server_sync, 'market', READ_WRITE, cancellable)
+
+
+class TestServer(TestCase):
+    def test_remove(self):
+        path = os.path.join(self.directory, 'dead')
+        with system_socket.socket(system_socket.AF_UNIX) as dead:
+            dead.bind(path)
+        self.assertTrue(LSocket.Server.remove('dead', LSocket.ServerOptions.NONE))
+        self.assertFalse(os.path.exists(path))
+
+    def test_remove_alive(self):
+        self.listen()
+        self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.ADDRESS_IN_USE,
+                         LSocket.Server.remove, 'market', LSocket.ServerOptions.NONE)
+
+    def test_mode(self):
+        server = LSocket.Server(options=LSocket.ServerOptions.USER_ACCESS | LSocket.ServerOptions.GROUP_ACCESS)
+        server.listen('market')
+        self.assertEqual(os.stat(server.get_full_server_name()).st_mode & 0o777, 0o770)
+        server.close()
+        self.assertFalse(os.path.exists(os.path.join(self.directory, 'market')))
+
+    def test_address(self):
+        address = Gio.UnixSocketAddress.new_with_type(list(b'ls\0' + self.directory.encode()),
+                                                      Gio.UnixSocketAddressType.ABSTRACT)
+        server = LSocket.Server()
+        self.assertTrue(server.listen_address(address))
+        client = LSocket.Socket()
+        client.connect_to_address(address, READ_WRITE)
+        self.assertEqual(client.get_state(), LSocket.SocketState.CONNECTED, client.get_error_string())
+        server.close()
+
+    def test_incoming_connection(self):
+        """A subclass gets the descriptor."""
+        class Server(LSocket.Server):
+            descriptors = []
+
+            def do_incoming_connection(self, descriptor):
+                self.descriptors.append(descriptor)
+
+        server = Server()
+        server.listen('market')
+        client = LSocket.Socket()
+        client.connect_to_server('market', READ_WRITE)
+        turn_until(lambda: server.descriptors)
+        peer = LSocket.Socket()
+        peer.set_socket_descriptor(server.descriptors[0], LSocket.SocketState.CONNECTED, READ_WRITE)
+        client.write(b'x')
+        turn_until(lambda: peer.get_bytes_available() == 1)
+        server.close()
+
+
+class TestAsync(TestCase):
+    def test_connect_and_accept(self):
+        results = {}
+        server = self.listen()
+        server.accept_async(None, lambda server, result: results.update(peer=server.accept_finish(result)))
+        client = LSocket.Socket()
+        client.connect_to_server_async('market', READ_WRITE, None,
+                                       lambda client, result: results.update(
+                                           connected=client.connect_to_server_finish(result)))
+        self.assertEqual(results, {})
+        turn_until(lambda: len(results) == 2)
+        self.assertTrue(results['connected'])
+        self.assertIsInstance(results['peer'], LSocket.Socket)
+        self.assertFalse(server.has_pending_connections())
+
+        client.disconnect_from_server_async(None, lambda client, result: results.update(
+            disconnected=client.disconnect_from_server_finish(result)))
+        turn_until(lambda: 'disconnected' in results)
+        self.assertTrue(results['disconnected'])
+
+    def test_connect_failed(self):
+        results = []
+        client = LSocket.Socket()
+        client.connect_to_server_async('market', READ_WRITE, None, lambda _client, result: results.append(result))
+        turn_until(lambda: results)
+        self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.SERVER_NOT_FOUND,
+                         client.connect_to_server_finish, results[0])
+
+    def test_accept_cancelled(self):
+        results = []
+        cancellable = Gio.Cancellable()
+        server = self.listen()
+        server.accept_async(cancellable, lambda _server, result: results.append(result))
+        cancellable.cancel()
+        turn_until(lambda: results)
+        self.assertFails(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED, server.accept_finish, results[0])
+        self.assertTrue(server.is_listening())
+
+    def test_accept_closed(self):
+        results = []
+        server = self.listen()
+        server.accept_async(None, lambda _server, result: results.append(result))
+        server.close()
+        turn_until(lambda: results)
+        self.assertFails(Gio.io_error_quark(), Gio.IOErrorEnum.CLOSED, server.accept_finish, results[0])
+
+
+class TestStreams(TestCase):
+    def test_data_input_stream(self):
+        client, peer = self.connect()
+        peer.write(b'first\nsecond\n')
+        peer.flush()
+        stream = Gio.DataInputStream(base_stream=client.get_input_stream())
+        self.assertEqual(stream.read_line_utf8(None), ('first', 5))
+        self.assertEqual(stream.read_line_utf8(None), ('second', 6))
+
+    def test_data_input_stream_async(self):
+        lines = []
+        client, peer = self.connect()
+        stream = Gio.DataInputStream(base_stream=client.get_input_stream())
+        stream.read_line_async(GLib.PRIORITY_DEFAULT, None,
+                               lambda stream, result: lines.append(stream.read_line_finish_utf8(result)))
+        peer.write(b'later\n')
+        turn_until(lambda: lines)
+        self.assertEqual(lines, [('later', 5)])
+
+    def test_output_stream(self):
+        client, peer = self.connect()
+        self.assertEqual(client.get_output_stream().write_all(b'through GIO', None), (True, 11))
+        turn_until(lambda: peer.get_bytes_available() == 11)
+        self.assertEqual(peer.read_all().get_data(), b'through GIO')
+
+    def test_close(self):
+        client, _peer = self.connect()
+        events = trace(client)
+        self.assertTrue(client.close(None))
+        self.assertTrue(client.is_closed())
+        self.assertEqual(events[0], 'about-to-close')
+        self.assertEqual(events[-1], 'disconnected')
+        self.assertFalse(client.is_open())
+
+
+class TapResult(unittest.TestResult):
+    """One line a case, for Meson."""
+
+    def say(self, test, status, note=''):
+        _module, _, name = test.id().partition('.')
+        print(f'{status} {self.testsRun} {name}{note}', flush=True)
+
+    def explain(self, error):
+        for line in ''.join(traceback.format_exception(*error)).splitlines():
+            print(f'# {line}')
+
+    def addSuccess(self, test):
+        self.say(test, 'ok')
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.say(test, 'ok', f' # SKIP {reason}')
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self.explain(error)
+        self.say(test, 'not ok')
+
+    def addError(self, test, error):
+        super().addError(test, error)
+        self.explain(error)
+        self.say(test, 'not ok')
+
+
+if __name__ == '__main__':
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
+    print(f'1..{suite.countTestCases()}')
+    sys.exit(not suite.run(TapResult()).wasSuccessful())

@@ -1,0 +1,103 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: 2026 The LSocket authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# check-install.sh SOURCE_ROOT BUILD_ROOT PREFIX VERSION INTROSPECTION MESON COMPILER...: what an installation and a
+# subproject give to a program that uses the library.
+
+. "$(dirname "$0")/tap.sh"
+source=$1
+build=$2
+prefix=$3
+version=$4
+introspection=$5
+meson=$6
+shift 6
+
+cat >"$scratch/program.c" <<'END'
+#include <lsocket/lsocket.h>
+
+int
+main (void)
+{
+  LSocket *socket = l_socket_new ();
+  LSocketState state = l_socket_get_state (socket);
+
+  g_object_unref (socket);
+  return state == L_SOCKET_STATE_UNCONNECTED &&
+         lsocket_check_version (LSOCKET_MAJOR_VERSION, LSOCKET_MINOR_VERSION, LSOCKET_MICRO_VERSION) ? 0 : 1;
+}
+END
+
+# The pkg-config file of a tree that stands elsewhere than it was made for.
+relocate ()
+{
+  pc=$(find "$1" -name lsocket-1.pc)
+  sed -i "s|^prefix=.*|prefix=$1$prefix|" "$pc"
+  PKG_CONFIG_PATH=$(dirname "$pc")
+  export PKG_CONFIG_PATH
+}
+
+# NAME COMPILER...: pkg-config has --static in $static.
+build_program ()
+{
+  program=$scratch/$1
+  shift
+  "$@" "$scratch/program.c" -o "$program" $(pkg-config $static --cflags --libs lsocket-1)
+}
+
+is_found ()
+{
+  [ -n "$(find "$root" -path "*/$1")" ]
+}
+
+# Through the environment the library is found that the program was linked with.
+run_shared ()
+{
+  LD_LIBRARY_PATH=$(pkg-config --variable=libdir lsocket-1) "$@"
+}
+
+root=$scratch/root
+check install "$meson" install -C "$build" --no-rebuild --destdir "$root" --tags runtime,devel,typelib
+relocate "$root"
+check pkg-config/valid pkg-config --validate lsocket-1
+check pkg-config/version pkg-config --exists "lsocket-1 = $version"
+check pkg-config/requires pkg-config --exists --print-errors --static lsocket-1
+for header in $(sed -n 's|^#include <\(.*\)>|\1|p' "$source/lsocket/lsocket.h") lsocket/lsocket.h; do
+  check "headers/${header#*/}" is_found "include/lsocket-1/$header"
+done
+check headers/none-private silent find "$root" -name '*private*'
+if "$introspection"; then
+  check gir is_found gir-1.0/LSocket-1.gir
+  check typelib is_found girepository-1.0/LSocket-1.typelib
+fi
+check tool run_shared "$root$prefix/bin/lsocket" --help
+
+if [ -n "$(find "$root" -name 'liblsocket-1.so')" ]; then
+  static=
+  check shared/build build_program shared "$@"
+  check shared/run run_shared "$scratch/shared"
+  check shared/soname sh -c "objdump -p '$scratch/shared' | grep -q 'NEEDED *liblsocket-1.so.0'"
+fi
+if [ -n "$(find "$root" -name 'liblsocket-1.a')" ]; then
+  mv "$root" "$scratch/static-root"
+  root=$scratch/static-root
+  find "$root" -name 'liblsocket-1.so*' -exec rm {} +
+  relocate "$root"
+  static=--static
+  check static/build build_program static "$@"
+  check static/run "$scratch/static"
+fi
+
+unset PKG_CONFIG_PATH
+mkdir -p "$scratch/consumer/subprojects"
+ln -s "$source" "$scratch/consumer/subprojects/lsocket"
+cp "$scratch/program.c" "$scratch/consumer"
+cat >"$scratch/consumer/meson.build" <<'END'
+project('consumer', 'c')
+executable('program', 'program.c', dependencies: dependency('lsocket-1', fallback: 'lsocket'))
+END
+check subproject/setup "$meson" setup "$scratch/subproject" "$scratch/consumer" --force-fallback-for=lsocket
+check subproject/build "$meson" compile -C "$scratch/subproject" program
+check subproject/run "$scratch/subproject/program"
+done_testing

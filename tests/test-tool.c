@@ -1,0 +1,1682 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "test-util.h"
+
+#include <fcntl.h>
+#include <gio/gunixoutputstream.h>
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The program `lsocket` as a script sees it: its commands, options, exit codes, messages and how it takes signals. The
+ * environment variable LSOCKET_TOOL says where it is. */
+
+#define ALL_PIPES                                                     \
+  (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE | \
+   G_SUBPROCESS_FLAGS_STDERR_PIPE)
+
+#define MIB (1024 * 1024)
+
+/* What one of its outputs has brought. */
+typedef struct
+{
+  GInputStream *stream;     /* (owned) (nullable) */
+  GString      *text;       /* its beginning */
+  GChecksum    *checksum;
+  gsize         length;
+  gboolean      is_paused;
+  gboolean      is_reading;
+} Output;
+
+typedef struct
+{
+  GSubprocess   *process;
+  GOutputStream *input;     /* (owned) (nullable) */
+  Output         output;
+  Output         errors;
+  GBytes        *to_write;  /* (owned) (nullable) */
+  gboolean       has_exited;
+} Tool;
+
+static guint n_running;
+
+static void output_read (Output *self);
+
+static void
+on_output (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  Output *self = user_data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = g_input_stream_read_bytes_finish (self->stream, result, &error);
+  const guint8 *data;
+  gsize size;
+
+  g_assert_no_error (error);
+  data = g_bytes_get_data (bytes, &size);
+  self->is_reading = FALSE;
+  if (size == 0)
+    {
+      /* GLib's thread may hold it a little longer. */
+      g_input_stream_close (self->stream, NULL, NULL);
+      g_clear_object (&self->stream);
+      return;
+    }
+
+  self->length += size;
+  g_checksum_update (self->checksum, data, size);
+  if (self->text->len < MIB)
+    g_string_append_len (self->text, (const char *) data, size);
+  output_read (self);
+}
+
+static void
+output_read (Output *self)
+{
+  if (self->stream == NULL || self->is_paused || self->is_reading)
+    return;
+
+  self->is_reading = TRUE;
+  g_input_stream_read_bytes_async (self->stream, 256 * 1024, G_PRIORITY_DEFAULT, NULL, on_output, self);
+}
+
+static void
+output_init (Output       *self,
+             GInputStream *stream)
+{
+  self->stream = stream != NULL ? g_object_ref (stream) : NULL;
+  self->text = g_string_new (NULL);
+  self->checksum = g_checksum_new (G_CHECKSUM_MD5);
+  output_read (self);
+}
+
+static void
+output_clear (Output *self)
+{
+  g_assert_null (self->stream);
+  g_string_free (self->text, TRUE);
+  g_checksum_free (self->checksum);
+}
+
+static void
+on_exited (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  Tool *tool = user_data;
+  g_autoptr(GError) error = NULL;
+
+  g_subprocess_wait_finish (tool->process, result, &error);
+  g_assert_no_error (error);
+  tool->has_exited = TRUE;
+  n_running--;
+}
+
+static GSubprocessLauncher *
+launcher_new (GSubprocessFlags flags)
+{
+  GSubprocessLauncher *launcher = g_subprocess_launcher_new (flags);
+
+  g_subprocess_launcher_setenv (launcher, "LC_ALL", "C.UTF-8", TRUE);
+  return launcher;
+}
+
+/* Takes the launcher. */
+static Tool *
+spawn (GSubprocessLauncher *launcher,
+       const char * const  *argv)
+{
+  Tool *tool = g_new0 (Tool, 1);
+  g_autoptr(GError) error = NULL;
+
+  tool->process = g_subprocess_launcher_spawnv (launcher, argv, &error);
+  g_assert_no_error (error);
+  g_object_unref (launcher);
+
+  if (g_subprocess_get_stdin_pipe (tool->process) != NULL)
+    {
+      tool->input = g_object_ref (g_subprocess_get_stdin_pipe (tool->process));
+      g_unix_set_fd_nonblocking (g_unix_output_stream_get_fd (G_UNIX_OUTPUT_STREAM (tool->input)), TRUE, NULL);
+    }
+  output_init (&tool->output, g_subprocess_get_stdout_pipe (tool->process));
+  output_init (&tool->errors, g_subprocess_get_stderr_pipe (tool->process));
+  g_subprocess_wait_async (tool->process, NULL, on_exited, tool);
+  n_running++;
+
+  return tool;
+}
+
+static Tool *
+start_with (GSubprocessLauncher *launcher,
+            const char          *arguments)
+{
+  g_autofree char *line = g_strdup_printf ("\"%s\" %s", g_getenv ("LSOCKET_TOOL"), arguments);
+  g_auto(GStrv) argv = NULL;
+  g_autoptr(GError) error = NULL;
+
+  g_shell_parse_argv (line, NULL, &argv, &error);
+  g_assert_no_error (error);
+
+  return spawn (launcher, (const char * const *) argv);
+}
+
+/* The arguments in one string, quoted as in a shell. */
+static Tool *
+start (const char *arguments)
+{
+  return start_with (launcher_new (ALL_PIPES), arguments);
+}
+
+static Tool *
+start_shell (const char *script)
+{
+  const char *argv[] = { "/bin/sh", "-c", script, NULL };
+
+  return spawn (launcher_new (ALL_PIPES), argv);
+}
+
+/* A server that can be connected to. */
+static Tool *
+start_server (const char *arguments)
+{
+  Tool *tool = start (arguments);
+
+  TEST_TURN_UNTIL (strstr (tool->errors.text->str, "[listening]") != NULL);
+  return tool;
+}
+
+static void
+end_input (Tool *tool)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_output_stream_close (tool->input, NULL, &error);
+  g_assert_no_error (error);
+  g_clear_object (&tool->input);
+}
+
+static void
+on_written (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  Tool *tool = user_data;
+
+  /* The tool may have had good reason to end. */
+  g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, NULL);
+  g_clear_pointer (&tool->to_write, g_bytes_unref);
+}
+
+static void
+send_bytes (Tool   *tool,
+            GBytes *bytes)
+{
+  g_assert_null (tool->to_write);
+  tool->to_write = g_bytes_ref (bytes);
+  g_output_stream_write_all_async (tool->input, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                                   G_PRIORITY_DEFAULT, NULL, on_written, tool);
+}
+
+static void
+send_text (Tool       *tool,
+           const char *text)
+{
+  g_autoptr(GBytes) bytes = g_bytes_new (text, strlen (text));
+
+  send_bytes (tool, bytes);
+  TEST_TURN_UNTIL (tool->to_write == NULL);
+}
+
+static void
+wait_for_output (Tool       *tool,
+                 const char *text)
+{
+  TEST_TURN_UNTIL (g_strcmp0 (tool->output.text->str, text) == 0);
+}
+
+static void
+wait_for_trace (Tool       *tool,
+                const char *text)
+{
+  TEST_TURN_UNTIL (strstr (tool->errors.text->str, text) != NULL);
+}
+
+static void
+wait_for_exit (Tool *tool,
+               int   status)
+{
+  TEST_TURN_UNTIL (tool->has_exited && tool->output.stream == NULL && tool->errors.stream == NULL);
+
+  if (!g_subprocess_get_if_exited (tool->process) || g_subprocess_get_exit_status (tool->process) != status)
+    g_error ("ended with %d, not %d: %s", g_subprocess_get_status (tool->process), status, tool->errors.text->str);
+}
+
+static void
+assert_message (Tool       *tool,
+                const char *message)
+{
+  if (strstr (tool->errors.text->str, message) == NULL)
+    g_error ("“%s” is not in “%s”", message, tool->errors.text->str);
+}
+
+static void
+assert_silent (Tool *tool)
+{
+  g_assert_cmpstr (tool->errors.text->str, ==, "");
+}
+
+/* The descriptors by which GLib's own thread waits for children; it closes them a little later. */
+static guint
+count_child_descriptors (void)
+{
+  g_autoptr(GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/fd", name, NULL);
+      g_autofree char *target = g_file_read_link (path, NULL);
+
+      if (g_strcmp0 (target, "anon_inode:[pidfd]") == 0)
+        n++;
+    }
+
+  return n;
+}
+
+static void
+tool_free (Tool *tool)
+{
+  if (!tool->has_exited)
+    g_subprocess_force_exit (tool->process);
+  tool->output.is_paused = FALSE;
+  output_read (&tool->output);
+  TEST_TURN_UNTIL (tool->has_exited && tool->output.stream == NULL && tool->errors.stream == NULL &&
+                   tool->to_write == NULL);
+
+  if (tool->input != NULL)
+    end_input (tool);
+  g_clear_object (&tool->process);
+  output_clear (&tool->output);
+  output_clear (&tool->errors);
+  g_free (tool);
+  TEST_TURN_UNTIL (count_child_descriptors () <= n_running);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Tool, tool_free)
+
+static void
+run_to_failure (const char *arguments,
+                int         status,
+                const char *message)
+{
+  g_autoptr(Tool) tool = start (arguments);
+
+  wait_for_exit (tool, status);
+  g_assert_true (g_str_has_prefix (tool->errors.text->str, "lsocket: "));
+  assert_message (tool, message);
+  g_assert_cmpstr (tool->output.text->str, ==, "");
+}
+
+static void
+run_for_output (const char *arguments,
+                const char *output)
+{
+  g_autoptr(Tool) tool = start (arguments);
+
+  wait_for_exit (tool, 0);
+  g_assert_cmpstr (tool->output.text->str, ==, output);
+  assert_silent (tool);
+}
+
+/* The other side, in this program */
+
+static LServer *
+listen_here (const char *name)
+{
+  LServer *server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+
+  l_server_listen (server, name, &error);
+  g_assert_no_error (error);
+  return server;
+}
+
+static LSocket *
+accept_here (LServer *server)
+{
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  return l_server_next_pending_connection (server);
+}
+
+static LSocket *
+connect_here (const char *name)
+{
+  LSocket *socket = l_socket_new ();
+
+  l_socket_connect_to_server (socket, name, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
+  return socket;
+}
+
+static gboolean
+has_received (LSocket    *socket,
+              const char *text)
+{
+  gsize length = strlen (text);
+  g_autofree char *buffer = g_malloc (length);
+
+  return l_io_device_get_bytes_available (L_IO_DEVICE (socket)) == length &&
+         l_io_device_peek (L_IO_DEVICE (socket), buffer, length, NULL) == (gssize) length &&
+         memcmp (buffer, text, length) == 0;
+}
+
+static void
+assert_receives (LSocket    *socket,
+                 const char *text)
+{
+  TEST_TURN_UNTIL (has_received (socket, text));
+  l_io_device_skip (L_IO_DEVICE (socket), strlen (text), NULL);
+}
+
+static gboolean
+is_unconnected (LSocket *socket)
+{
+  return l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED;
+}
+
+static void
+on_input_ended (LIODevice *device,
+                gboolean  *has_ended)
+{
+  *has_ended = TRUE;
+}
+
+/* A socket without a server that listens. */
+static void
+leave_dead_socket (const char *name,
+                   int         type)
+{
+  g_autofree char *path = test_build_path (name);
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (const struct sockaddr *) &address, sizeof address), ==, 0);
+  close (fd);
+}
+
+static void
+remove_file (const char *name)
+{
+  g_autofree char *path = test_build_path (name);
+
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static gboolean
+has_file (const char *name)
+{
+  g_autofree char *path = test_build_path (name);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* A runtime directory that anybody may write. */
+static GSubprocessLauncher *
+launcher_new_unsafe (char **directory)
+{
+  GSubprocessLauncher *launcher = launcher_new (ALL_PIPES);
+
+  *directory = test_build_path ("unsafe");
+  g_assert_cmpint (g_mkdir (*directory, 0700), ==, 0);
+  g_assert_cmpint (g_chmod (*directory, 0777), ==, 0);
+  g_subprocess_launcher_setenv (launcher, "XDG_RUNTIME_DIR", *directory, TRUE);
+  return launcher;
+}
+
+static void
+run_in_unsafe_directory (const char *arguments)
+{
+  g_autofree char *directory = NULL;
+  g_autoptr(Tool) tool = start_with (launcher_new_unsafe (&directory), arguments);
+
+  wait_for_exit (tool, 4);
+  assert_message (tool, "can be written by others\n");
+  g_assert_cmpint (g_rmdir (directory), ==, 0);
+}
+
+static GBytes *
+make_noise (gsize   size,
+            guint32 seed)
+{
+  g_autofree guint32 *words = g_new (guint32, size / sizeof (guint32));
+
+  for (gsize i = 0; i < size / sizeof (guint32); i++)
+    words[i] = seed = seed * 1664525 + 1013904223;
+
+  return g_bytes_new_take (g_steal_pointer (&words), size);
+}
+
+/* lsocket itself */
+
+static void
+test_version (void)
+{
+  g_autofree char *expected = g_strdup_printf ("lsocket %u.%u.%u\n", lsocket_get_major_version (),
+                                               lsocket_get_minor_version (), lsocket_get_micro_version ());
+
+  run_for_output ("--version", expected);
+}
+
+static void
+test_help (void)
+{
+  static const char * const words[] = { "connect ", "listen ", "resolve ", "--version", "--verbose" };
+  g_autoptr(Tool) tool = start ("--help");
+
+  wait_for_exit (tool, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    g_assert_nonnull (strstr (tool->output.text->str, words[i]));
+}
+
+static void
+test_help_of_command (void)
+{
+  static const char * const words[] = {
+    "lsocket listen [OPTION…] NAME\n", "--keep-open", "--echo", "--exec=COMMAND", "--access=WHO", "--abstract",
+    "--temp-directory", "--verbose",
+  };
+  g_autoptr(Tool) tool = start ("listen --help");
+
+  wait_for_exit (tool, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    g_assert_nonnull (strstr (tool->output.text->str, words[i]));
+}
+
+static void
+test_usage (void)
+{
+  static const char * const cases[][2] = {
+    { "", "There must be a command\nTry “lsocket --help”.\n" },
+    { "serve market", "There is no command “serve”\nTry “lsocket --help”.\n" },
+    { "--loud", "Unknown option --loud\n" },
+    { "connect", "There must be one name\nTry “lsocket connect --help”.\n" },
+    { "connect market place", "There must be one name\n" },
+    { "connect --loud market", "Unknown option --loud\n" },
+    { "connect --echo market", "Unknown option --echo\n" },
+    { "connect --timeout soon market", "“soon” for --timeout\n" },
+    { "listen --timeout 5 market", "Unknown option --timeout\n" },
+    { "listen --access everybody market", "“everybody” is none of user, group, other and world\n" },
+    { "listen --access user, market", "“” is none of user, group, other and world\n" },
+    { "listen --echo --exec cat market", "--echo and --exec exclude each other\n" },
+    { "listen --exec '\"cat' market", "matching quote" },
+    { "listen --exec '' market", "" },
+    { "resolve", "There must be one name\n" },
+    { "resolve --access world market", "Unknown option --access\n" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(Tool) tool = start (cases[i][0]);
+
+      wait_for_exit (tool, 2);
+      g_assert_true (g_str_has_prefix (tool->errors.text->str, "lsocket: "));
+      assert_message (tool, cases[i][1]);
+      g_assert_false (has_file ("market"));
+    }
+}
+
+/* resolve */
+
+static void
+test_resolve_plain (void)
+{
+  g_autofree char *path = test_build_path ("market\n");
+
+  run_for_output ("resolve market", path);
+}
+
+static void
+test_resolve_path (void)
+{
+  run_for_output ("resolve /run/market.sock", "/run/market.sock\n");
+}
+
+static void
+test_resolve_abstract (void)
+{
+  run_for_output ("resolve --abstract 'a/b c'", "@a/b c\n");
+}
+
+static void
+test_resolve_temp_directory (void)
+{
+  GSubprocessLauncher *launcher = launcher_new (ALL_PIPES);
+  g_autoptr(Tool) tool = NULL;
+
+  g_subprocess_launcher_setenv (launcher, "TMPDIR", "/var/tmp", TRUE);
+  tool = start_with (launcher, "resolve --temp-directory market");
+  wait_for_exit (tool, 0);
+  g_assert_cmpstr (tool->output.text->str, ==, "/var/tmp/market\n");
+}
+
+static void
+test_resolve_dashes (void)
+{
+  g_autofree char *path = test_build_path ("--market\n");
+
+  run_for_output ("resolve -- --market", path);
+}
+
+static void
+test_resolve_invalid (void)
+{
+  g_autofree char *name = g_strnfill (200, 'x');
+  g_autofree char *arguments = g_strdup_printf ("resolve /%s", name);
+
+  run_to_failure ("resolve a/b", 3, "without a slash");
+  run_to_failure ("resolve ''", 3, "empty");
+  run_to_failure ("resolve ..", 3, "..");
+  run_to_failure (arguments, 3, "107");
+}
+
+static void
+test_resolve_unsafe (void)
+{
+  run_in_unsafe_directory ("resolve market");
+}
+
+static void
+test_resolve_full_disk (void)
+{
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+
+  g_subprocess_launcher_set_stdout_file_path (launcher, "/dev/full");
+  tool = start_with (launcher, "resolve market");
+  wait_for_exit (tool, 7);
+  assert_message (tool, "lsocket: Cannot write to standard output: No space left on device\n");
+}
+
+/* connect */
+
+static void
+test_connect_not_found (void)
+{
+  g_autofree char *path = test_build_path ("market");
+  g_autofree char *message = g_strdup_printf ("lsocket: Cannot connect to “%s”: No such file or directory\n", path);
+
+  run_to_failure ("connect market", 3, message);
+  run_to_failure ("connect a/b", 3, "without a slash");
+}
+
+static void
+test_connect_refused (void)
+{
+  leave_dead_socket ("market", SOCK_STREAM);
+  run_to_failure ("connect market", 3, "Connection refused\n");
+  remove_file ("market");
+}
+
+static void
+test_connect_unsafe (void)
+{
+  run_in_unsafe_directory ("connect market");
+}
+
+static void
+test_connect_datagram (void)
+{
+  g_autofree char *path = test_build_path ("market");
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (const struct sockaddr *) &address, sizeof address), ==, 0);
+  run_to_failure ("connect market", 1, "wrong type");
+  close (fd);
+  remove_file ("market");
+}
+
+static void
+test_connect_timeout (void)
+{
+  LServer *server = l_server_new ();
+  g_autoptr(GPtrArray) clients = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr(GError) error = NULL;
+  LSocketState state;
+
+  l_server_set_listen_backlog (server, 1);
+  l_server_set_max_pending_connections (server, 0);
+  l_server_listen (server, "market", &error);
+  g_assert_no_error (error);
+  do
+    {
+      LSocket *client = l_socket_new ();
+
+      l_socket_connect_to_server (client, "market", L_OPEN_MODE_READ_WRITE);
+      state = l_socket_get_state (client);
+      g_ptr_array_add (clients, client);
+    }
+  while (state == L_SOCKET_STATE_CONNECTED);
+
+  run_to_failure ("connect --timeout 30 market", 5, "did not answer in time\n");
+  run_to_failure ("connect --timeout 0 market", 5, "did not answer in time\n");
+  g_object_unref (server);
+}
+
+/* It gives a busy server time, and what was read meanwhile is not lost. */
+static void
+test_connect_busy (void)
+{
+  LServer *server = l_server_new ();
+  g_autoptr(GPtrArray) clients = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  guint n_connected = 0;
+
+  l_server_set_listen_backlog (server, 1);
+  l_server_set_max_pending_connections (server, 0);
+  l_server_listen (server, "market", NULL);
+  for (;; n_connected++)
+    {
+      g_autoptr(LSocket) client = l_socket_new ();
+
+      l_socket_connect_to_server (client, "market", L_OPEN_MODE_READ_WRITE);
+      if (l_socket_get_state (client) != L_SOCKET_STATE_CONNECTED)
+        break;
+      g_ptr_array_add (clients, g_steal_pointer (&client));
+    }
+
+  tool = start ("connect -v --timeout=-1 market");
+  send_text (tool, "patience\n");
+  wait_for_trace (tool, "[connecting]");
+  g_assert_null (strstr (tool->errors.text->str, "[connected]"));
+
+  l_server_set_max_pending_connections (server, n_connected + 1);
+  for (guint i = 0; i < n_connected; i++)
+    g_object_unref (accept_here (server));
+  peer = accept_here (server);
+  assert_receives (peer, "patience\n");
+  l_socket_disconnect_from_server (peer);
+  wait_for_exit (tool, 0);
+  g_object_unref (server);
+}
+
+static void
+test_connect_answer (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect market");
+  g_autoptr(LSocket) peer = accept_here (server);
+  gboolean has_ended = FALSE;
+
+  l_socket_set_half_open (peer, TRUE);
+  g_signal_connect (peer, "read-channel-finished", G_CALLBACK (on_input_ended), &has_ended);
+  send_text (tool, "question\n");
+  assert_receives (peer, "question\n");
+  test_write (peer, "wait\n");
+  wait_for_output (tool, "wait\n");
+
+  end_input (tool);
+  TEST_TURN_UNTIL (has_ended);
+  g_assert_cmpint (l_socket_get_state (peer), ==, L_SOCKET_STATE_CONNECTED);
+  test_write (peer, "answer\n");
+  l_socket_disconnect_from_server (peer);
+  wait_for_exit (tool, 0);
+  g_assert_cmpstr (tool->output.text->str, ==, "wait\nanswer\n");
+  assert_silent (tool);
+}
+
+static void
+test_connect_peer_closes (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect market");
+  g_autoptr(LSocket) peer = accept_here (server);
+
+  test_write (peer, "bye\n");
+  l_socket_disconnect_from_server (peer);
+  wait_for_exit (tool, 0);
+  g_assert_cmpstr (tool->output.text->str, ==, "bye\n");
+  assert_silent (tool);
+}
+
+static void
+test_connect_peer_ends_output (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect market");
+  g_autoptr(LSocket) peer = accept_here (server);
+
+  test_write (peer, "enough\n");
+  g_assert_true (l_socket_shutdown_write (peer, NULL));
+  TEST_TURN_UNTIL (tool->output.stream == NULL);
+  g_assert_cmpstr (tool->output.text->str, ==, "enough\n");
+
+  send_text (tool, "and yet\n");
+  assert_receives (peer, "and yet\n");
+  end_input (tool);
+  wait_for_exit (tool, 0);
+  TEST_TURN_UNTIL (is_unconnected (peer));
+  assert_silent (tool);
+}
+
+/* There was more to say: with nobody reading all stands still, and the pipe is full. */
+static void
+test_connect_peer_dies (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect market");
+  g_autoptr(GBytes) noise = make_noise (8 * MIB, 1);
+  int fd = g_unix_output_stream_get_fd (G_UNIX_OUTPUT_STREAM (tool->input));
+  int size = fcntl (fd, F_GETPIPE_SZ);
+
+  send_bytes (tool, noise);
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  for (guint n_still = 0; n_still < 5;)
+    {
+      int n_queued = 0;
+
+      test_turn ();
+      ioctl (fd, FIONREAD, &n_queued);
+      n_still = n_queued == size ? n_still + 1 : 0;
+    }
+  l_server_close (server);
+  wait_for_exit (tool, 7);
+  assert_message (tool, "lsocket: The peer closed the connection to “");
+}
+
+/* All was said, and not all of it taken. */
+static void
+test_connect_peer_dies_late (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect market");
+  g_autoptr(GBytes) noise = make_noise (320 * 1024, 1);
+
+  send_bytes (tool, noise);
+  TEST_TURN_UNTIL (tool->to_write == NULL);
+  end_input (tool);
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  l_server_close (server);
+  wait_for_exit (tool, 7);
+  assert_message (tool, "lsocket: The peer closed the connection to “");
+}
+
+static void
+test_connect_signals (void)
+{
+  static const int numbers[] = { SIGHUP, SIGINT, SIGTERM };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    {
+      g_autoptr(LServer) server = listen_here ("market");
+      g_autoptr(Tool) tool = start ("connect market");
+      g_autoptr(LSocket) peer = accept_here (server);
+
+      g_subprocess_send_signal (tool->process, numbers[i]);
+      wait_for_exit (tool, 128 + numbers[i]);
+      TEST_TURN_UNTIL (is_unconnected (peer));
+      assert_silent (tool);
+    }
+}
+
+static void
+test_connect_closed_output (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  int fds[2];
+
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
+  g_subprocess_launcher_take_stdout_fd (launcher, fds[1]);
+  tool = start_with (launcher, "connect market");
+  peer = accept_here (server);
+  close (fds[0]);
+  test_write (peer, "anybody there?\n");
+  wait_for_exit (tool, 128 + SIGPIPE);
+  TEST_TURN_UNTIL (is_unconnected (peer));
+  assert_silent (tool);
+}
+
+static void
+test_connect_full_disk (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+
+  g_subprocess_launcher_set_stdout_file_path (launcher, "/dev/full");
+  tool = start_with (launcher, "connect market");
+  peer = accept_here (server);
+  test_write (peer, "keep this\n");
+  wait_for_exit (tool, 7);
+  g_assert_cmpstr (tool->errors.text->str, ==, "lsocket: Cannot write to standard output: No space left on device\n");
+}
+
+static void
+test_connect_unreadable_input (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+
+  g_subprocess_launcher_take_stdin_fd (launcher, open ("/", O_RDONLY | O_CLOEXEC));
+  tool = start_with (launcher, "connect market");
+  peer = accept_here (server);
+  TEST_TURN_UNTIL (is_unconnected (peer));
+  wait_for_exit (tool, 7);
+  g_assert_cmpstr (tool->errors.text->str, ==, "lsocket: Cannot read standard input: Is a directory\n");
+}
+
+/* The descriptors of the library must not become standard input and output. */
+static void
+test_connect_no_stdio (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start_shell ("exec \"$LSOCKET_TOOL\" connect market <&- >&-");
+  g_autoptr(LSocket) peer = accept_here (server);
+
+  test_write (peer, "hello\n");
+  TEST_TURN_UNTIL (is_unconnected (peer));
+  wait_for_exit (tool, 0);
+  g_assert_cmpuint (l_io_device_get_bytes_available (L_IO_DEVICE (peer)), ==, 0);
+  assert_silent (tool);
+}
+
+static void
+test_connect_files (void)
+{
+  g_autoptr(Tool) server = start_server ("listen -v --echo market");
+  g_autoptr(Tool) tool = NULL;
+  g_autofree char *from = test_build_path ("from");
+  g_autofree char *to = test_build_path ("to");
+  g_autoptr(GBytes) noise = make_noise (3 * MIB, 2);
+  g_autofree char *copy = NULL;
+  g_autoptr(GError) error = NULL;
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  gsize length;
+
+  g_file_set_contents (from, g_bytes_get_data (noise, NULL), g_bytes_get_size (noise), &error);
+  g_assert_no_error (error);
+  g_subprocess_launcher_set_stdin_file_path (launcher, from);
+  g_subprocess_launcher_set_stdout_file_path (launcher, to);
+  tool = start_with (launcher, "connect market");
+  wait_for_exit (tool, 0);
+  wait_for_exit (server, 0);
+
+  g_file_get_contents (to, &copy, &length, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (copy, length, g_bytes_get_data (noise, NULL), g_bytes_get_size (noise));
+  remove_file ("from");
+  remove_file ("to");
+}
+
+static void
+test_connect_verbose (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("-v connect market");
+  g_autoptr(LSocket) peer = accept_here (server);
+
+  test_write (peer, "hello\n");
+  wait_for_output (tool, "hello\n");
+  l_socket_disconnect_from_server (peer);
+  wait_for_exit (tool, 0);
+  g_assert_cmpstr (tool->errors.text->str, ==,
+                   "lsocket: socket: state-changed (connecting) [connecting]\n"
+                   "lsocket: socket: state-changed (connected) [connected]\n"
+                   "lsocket: socket: connected [connected]\n"
+                   "lsocket: socket: ready-read [connected]\n"
+                   "lsocket: socket: error (peer-closed) [connected]\n"
+                   "lsocket: socket: state-changed (closing) [closing]\n"
+                   "lsocket: socket: state-changed (unconnected) [unconnected]\n"
+                   "lsocket: socket: read-channel-finished [unconnected]\n"
+                   "lsocket: socket: disconnected [unconnected]\n"
+                   "lsocket: socket: about-to-close [unconnected]\n");
+}
+
+/* listen */
+
+static void
+test_listen_verbose (void)
+{
+  g_autofree char *expected = NULL;
+  g_autoptr(Tool) tool = start_server ("listen --verbose --echo market");
+  g_autoptr(LSocket) client = connect_here ("market");
+
+  test_write (client, "hello\n");
+  assert_receives (client, "hello\n");
+  g_assert_true (l_socket_shutdown_write (client, NULL));
+  wait_for_exit (tool, 0);
+
+  expected = g_strdup_printf ("lsocket: server: notify::listening (%s/market) [listening]\n"
+                              "lsocket: server: new-connection [listening]\n"
+                              "lsocket: server: notify::listening () [closed]\n"
+                              "lsocket: client 1: accepted [connected]\n"
+                              "lsocket: client 1: ready-read [connected]\n"
+                              "lsocket: client 1: bytes-written (6) [connected]\n"
+                              "lsocket: client 1: read-channel-finished [connected]\n"
+                              "lsocket: client 1: state-changed (closing) [closing]\n"
+                              "lsocket: client 1: state-changed (unconnected) [unconnected]\n"
+                              "lsocket: client 1: disconnected [unconnected]\n"
+                              "lsocket: client 1: about-to-close [unconnected]\n",
+                              test_get_directory ());
+  g_assert_cmpstr (tool->errors.text->str, ==, expected);
+}
+
+/* One client, nobody after it, and the name is free again at once. */
+static void
+test_listen_one (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v market");
+  g_autoptr(LSocket) client = connect_here ("market");
+  g_autoptr(LSocket) late = l_socket_new ();
+
+  wait_for_trace (tool, "accepted");
+  g_assert_false (has_file ("market"));
+  l_socket_connect_to_server (late, "market", L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_error (late), ==, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+
+  test_write (client, "in\n");
+  wait_for_output (tool, "in\n");
+  send_text (tool, "out\n");
+  assert_receives (client, "out\n");
+  l_socket_disconnect_from_server (client);
+  wait_for_exit (tool, 0);
+}
+
+/* The client has said all: standard output ends, the answer still flows. */
+static void
+test_listen_half_close (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v market");
+  g_autoptr(LSocket) client = connect_here ("market");
+
+  test_write (client, "question\n");
+  g_assert_true (l_socket_shutdown_write (client, NULL));
+  TEST_TURN_UNTIL (tool->output.stream == NULL);
+  g_assert_cmpstr (tool->output.text->str, ==, "question\n");
+
+  send_text (tool, "answer\n");
+  assert_receives (client, "answer\n");
+  end_input (tool);
+  TEST_TURN_UNTIL (is_unconnected (client));
+  wait_for_exit (tool, 0);
+}
+
+static void
+test_listen_keep_open (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --keep-open market");
+  g_autoptr(LSocket) first = connect_here ("market");
+  g_autoptr(LSocket) second = connect_here ("market");
+
+  test_write (second, "two\n");
+  test_write (first, "one\n");
+  wait_for_output (tool, "one\n");
+  send_text (tool, "to one\n");
+  assert_receives (first, "to one\n");
+  l_socket_disconnect_from_server (first);
+
+  wait_for_output (tool, "one\ntwo\n");
+  send_text (tool, "to two\n");
+  assert_receives (second, "to two\n");
+  g_assert_true (has_file ("market"));
+
+  g_subprocess_send_signal (tool->process, SIGTERM);
+  wait_for_exit (tool, 128 + SIGTERM);
+  g_assert_false (has_file ("market"));
+}
+
+/* A collector: nothing to say, and all that comes goes to one output. */
+static void
+test_listen_keep_open_without_input (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --keep-open market");
+
+  end_input (tool);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr(LSocket) client = connect_here ("market");
+      gboolean has_ended = FALSE;
+
+      l_socket_set_half_open (client, TRUE);
+      g_signal_connect (client, "read-channel-finished", G_CALLBACK (on_input_ended), &has_ended);
+      TEST_TURN_UNTIL (has_ended);
+      test_write (client, "x");
+      l_socket_disconnect_from_server (client);
+    }
+
+  wait_for_output (tool, "xxx");
+  g_subprocess_send_signal (tool->process, SIGINT);
+  wait_for_exit (tool, 128 + SIGINT);
+}
+
+static void
+test_listen_keep_open_closed_output (void)
+{
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) client = NULL;
+  int fds[2];
+
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
+  g_subprocess_launcher_take_stdout_fd (launcher, fds[1]);
+  tool = start_with (launcher, "listen -v --keep-open market");
+  wait_for_trace (tool, "[listening]");
+  close (fds[0]);
+  client = connect_here ("market");
+  test_write (client, "x");
+  wait_for_exit (tool, 128 + SIGPIPE);
+  g_assert_false (has_file ("market"));
+}
+
+static void
+test_listen_echo_several (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --keep-open --echo market");
+  LSocket *clients[3];
+
+  for (guint i = 0; i < G_N_ELEMENTS (clients); i++)
+    clients[i] = connect_here ("market");
+  for (guint i = 0; i < G_N_ELEMENTS (clients); i++)
+    {
+      g_autofree char *text = g_strdup_printf ("client %u", i);
+
+      test_write (clients[i], text);
+      assert_receives (clients[i], text);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (clients); i++)
+    {
+      g_assert_true (l_socket_shutdown_write (clients[i], NULL));
+      TEST_TURN_UNTIL (is_unconnected (clients[i]));
+      g_assert_cmpint (l_socket_get_error (clients[i]), ==, L_SOCKET_ERROR_UNKNOWN);
+      g_object_unref (clients[i]);
+    }
+
+  g_subprocess_send_signal (tool->process, SIGTERM);
+  wait_for_exit (tool, 128 + SIGTERM);
+}
+
+/* A client that reads nothing until it has sent everything does not fill the server's memory, and loses nothing. */
+static void
+test_listen_echo_back_pressure (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --echo market");
+  g_autoptr(LSocket) client = connect_here ("market");
+  g_autoptr(GBytes) noise = make_noise (16 * MIB, 3);
+  g_autoptr(GChecksum) checksum = g_checksum_new (G_CHECKSUM_MD5);
+  g_autofree char *expected = g_compute_checksum_for_bytes (G_CHECKSUM_MD5, noise);
+  LIODevice *device = L_IO_DEVICE (client);
+  gsize left = 0, total = 0;
+
+  l_io_device_set_read_buffer_size (device, 4096);
+  g_assert_true (l_io_device_write_bytes (device, noise, NULL));
+  /* It stands still, with most of it here. */
+  for (guint n_still = 0; n_still < 5; n_still = left == l_io_device_get_bytes_to_write (device) ? n_still + 1 : 0)
+    {
+      left = l_io_device_get_bytes_to_write (device);
+      test_turn ();
+    }
+  g_assert_cmpuint (left, >, 13 * MIB);
+
+  g_assert_true (l_socket_shutdown_write (client, NULL));
+  while (total < 16 * MIB)
+    {
+      g_autoptr(GBytes) bytes = NULL;
+      const guint8 *data;
+      gsize size;
+
+      TEST_TURN_UNTIL (l_io_device_get_bytes_available (device) > 0);
+      bytes = l_io_device_read_all (device, NULL);
+      data = g_bytes_get_data (bytes, &size);
+      g_checksum_update (checksum, data, size);
+      total += size;
+    }
+
+  TEST_TURN_UNTIL (is_unconnected (client));
+  g_assert_cmpstr (g_checksum_get_string (checksum), ==, expected);
+  wait_for_exit (tool, 0);
+}
+
+static void
+test_listen_exec (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --exec 'tr a-z A-Z' market");
+  g_autoptr(LSocket) client = connect_here ("market");
+
+  test_write (client, "loud please");
+  g_assert_true (l_socket_shutdown_write (client, NULL));
+  TEST_TURN_UNTIL (is_unconnected (client));
+  g_assert_true (has_received (client, "LOUD PLEASE"));
+  g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_UNKNOWN);
+  wait_for_exit (tool, 0);
+  assert_message (tool, "command ended (0)");
+}
+
+static void
+test_listen_exec_several (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --keep-open --exec cat market");
+  g_autoptr(LSocket) first = connect_here ("market");
+  g_autoptr(LSocket) second = connect_here ("market");
+
+  test_write (second, "two");
+  assert_receives (second, "two");
+  test_write (first, "one");
+  assert_receives (first, "one");
+
+  l_socket_disconnect_from_server (second);
+  wait_for_trace (tool, "client 2: command ended (0)");
+  test_write (first, "more");
+  assert_receives (first, "more");
+
+  /* The one that still runs goes with the server. */
+  g_subprocess_send_signal (tool->process, SIGTERM);
+  wait_for_exit (tool, 128 + SIGTERM);
+  TEST_TURN_UNTIL (is_unconnected (first));
+}
+
+static void
+test_listen_exec_missing (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --keep-open --exec /nonexistent/command market");
+
+  for (guint i = 1; i <= 2; i++)
+    {
+      g_autoptr(LSocket) client = connect_here ("market");
+
+      TEST_TURN_UNTIL (is_unconnected (client));
+    }
+
+  g_assert_false (tool->has_exited);
+  assert_message (tool, "lsocket: Cannot run the command: ");
+  g_subprocess_send_signal (tool->process, SIGINT);
+  wait_for_exit (tool, 128 + SIGINT);
+
+  {
+    g_autoptr(Tool) single = start_server ("listen -v --exec /nonexistent/command market");
+    g_autoptr(LSocket) client = connect_here ("market");
+
+    wait_for_exit (single, 7);
+  }
+}
+
+/* A command that ends early ends the connection, though the client has more to say. */
+static void
+test_listen_exec_ends_early (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --exec 'head -c 3' market");
+  g_autoptr(LSocket) client = connect_here ("market");
+  g_autoptr(GBytes) noise = make_noise (4 * MIB, 4);
+
+  g_assert_true (l_io_device_write_bytes (L_IO_DEVICE (client), noise, NULL));
+  TEST_TURN_UNTIL (is_unconnected (client));
+  g_assert_cmpuint (l_io_device_get_bytes_available (L_IO_DEVICE (client)), ==, 3);
+  wait_for_exit (tool, 0);
+}
+
+/* The program ends when the command has, and not before. */
+static void
+test_listen_exec_ends_late (void)
+{
+  g_autofree char *path = test_build_path ("result");
+  g_autofree char *arguments = g_strdup_printf ("listen -v --exec 'sh -c \"exec >&-; cat >%s.new; mv %s.new %s\"' market",
+                                                path, path, path);
+  g_autoptr(Tool) tool = start_server (arguments);
+  g_autoptr(LSocket) client = connect_here ("market");
+  g_autofree char *text = NULL;
+
+  test_write (client, "keep this");
+  l_socket_disconnect_from_server (client);
+  wait_for_exit (tool, 0);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "keep this");
+  remove_file ("result");
+}
+
+/* A command that never ends by itself goes with the program. */
+static void
+test_listen_exec_stopped (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --exec 'sh -c \"echo $$; exec sleep 1000\"' market");
+  g_autoptr(LSocket) client = connect_here ("market");
+  g_autofree char *text = NULL;
+  pid_t pid;
+
+  TEST_TURN_UNTIL (l_io_device_can_read_line (L_IO_DEVICE (client)));
+  text = test_read (client);
+  pid = atoi (text);
+  g_assert_cmpint (kill (pid, 0), ==, 0);
+  g_subprocess_send_signal (tool->process, SIGTERM);
+  /* Its standard error is the program's: that ends with it. */
+  wait_for_exit (tool, 128 + SIGTERM);
+}
+
+static void
+test_listen_in_use (void)
+{
+  g_autofree char *path = test_build_path ("file");
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(LSocket) client = NULL;
+
+  run_to_failure ("listen market", 6, "lsocket: Cannot listen on “");
+  client = connect_here ("market");
+
+  g_assert_true (g_file_set_contents (path, "precious", -1, NULL));
+  run_to_failure ("listen file", 6, "lsocket: Cannot listen on “");
+  remove_file ("file");
+}
+
+static void
+test_listen_invalid (void)
+{
+  g_autofree char *path = test_build_path ("none/market");
+  g_autofree char *arguments = g_strdup_printf ("listen %s", path);
+
+  run_to_failure ("listen a/b", 3, "without a slash");
+  run_to_failure (arguments, 3, "No such file or directory\n");
+}
+
+static void
+test_listen_unsafe (void)
+{
+  run_in_unsafe_directory ("listen market");
+}
+
+static void
+test_listen_replaces (void)
+{
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) client = NULL;
+
+  leave_dead_socket ("market", SOCK_STREAM);
+  tool = start_server ("listen -v market");
+  client = connect_here ("market");
+  l_socket_disconnect_from_server (client);
+  wait_for_exit (tool, 0);
+}
+
+static void
+test_listen_access (void)
+{
+  static const struct
+  {
+    const char *arguments;
+    mode_t      mode;
+  } cases[] = {
+    { "listen -v market", 0600 },
+    { "listen -v --access user market", 0700 },
+    { "listen -v --access user,group market", 0770 },
+    { "listen -v --access user --access=other market", 0707 },
+    { "listen -v --access world market", 0777 },
+  };
+  g_autofree char *path = test_build_path ("market");
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr(Tool) tool = start_server (cases[i].arguments);
+      struct stat status;
+
+      g_assert_cmpint (stat (path, &status), ==, 0);
+      g_assert_cmpint (status.st_mode & 0777, ==, cases[i].mode);
+      g_subprocess_send_signal (tool->process, SIGTERM);
+      wait_for_exit (tool, 128 + SIGTERM);
+    }
+}
+
+/* Both ends find each other in each of the places. */
+static void
+test_listen_places (void)
+{
+  static const char * const options[] = { "", "--abstract", "--temp-directory" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (options); i++)
+    {
+      /* Not alone in these places. */
+      g_autofree char *name = g_strdup_printf ("lsocket-test-%d", getpid ());
+      g_autofree char *listen_arguments = g_strdup_printf ("listen -v --echo %s %s", options[i], name);
+      g_autofree char *connect_arguments = g_strdup_printf ("connect %s %s", options[i], name);
+      g_autoptr(Tool) server = start_server (listen_arguments);
+      g_autoptr(Tool) client = start (connect_arguments);
+
+      send_text (client, "hello\n");
+      end_input (client);
+      wait_for_exit (client, 0);
+      g_assert_cmpstr (client->output.text->str, ==, "hello\n");
+      wait_for_exit (server, 0);
+    }
+}
+
+static void
+test_listen_signals (void)
+{
+  static const int numbers[] = { SIGHUP, SIGINT, SIGTERM };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    {
+      g_autoptr(Tool) tool = start_server ("listen -v market");
+
+      g_assert_true (has_file ("market"));
+      g_subprocess_send_signal (tool->process, numbers[i]);
+      wait_for_exit (tool, 128 + numbers[i]);
+      g_assert_false (has_file ("market"));
+    }
+}
+
+/* As under nohup, and in the background of a script. */
+static void
+test_listen_ignored_signals (void)
+{
+  g_autoptr(Tool) tool = start_shell ("trap '' INT HUP; exec \"$LSOCKET_TOOL\" listen -v --keep-open --echo market");
+  g_autoptr(LSocket) client = NULL;
+
+  wait_for_trace (tool, "[listening]");
+  g_subprocess_send_signal (tool->process, SIGINT);
+  g_subprocess_send_signal (tool->process, SIGHUP);
+  client = connect_here ("market");
+  test_write (client, "still there?");
+  assert_receives (client, "still there?");
+  g_subprocess_send_signal (tool->process, SIGTERM);
+  wait_for_exit (tool, 128 + SIGTERM);
+}
+
+/* Standard input and output */
+
+static gboolean
+is_blocking (int fd)
+{
+  return (fcntl (fd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+/* O_NONBLOCK on a pipe would hit all who share it. */
+static void
+test_stdio_pipe (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  int in[2], out[2];
+
+  g_assert_cmpint (pipe2 (in, O_CLOEXEC), ==, 0);
+  g_assert_cmpint (pipe2 (out, O_CLOEXEC), ==, 0);
+  g_subprocess_launcher_take_stdin_fd (launcher, dup (in[0]));
+  g_subprocess_launcher_take_stdout_fd (launcher, dup (out[1]));
+  tool = start_with (launcher, "connect market");
+  peer = accept_here (server);
+  g_assert_cmpint (write (in[1], "x", 1), ==, 1);
+  assert_receives (peer, "x");
+  g_assert_true (is_blocking (in[0]));
+  g_assert_true (is_blocking (out[1]));
+
+  l_socket_disconnect_from_server (peer);
+  wait_for_exit (tool, 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      close (in[i]);
+      close (out[i]);
+    }
+}
+
+/* A socket cannot be opened again: its flag comes back, and the other end of it sees the end of the output though
+ * standard input is the same socket. */
+static void
+test_stdio_socket (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  char buffer[8];
+  int fds[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  g_subprocess_launcher_take_stdin_fd (launcher, dup (fds[1]));
+  g_subprocess_launcher_take_stdout_fd (launcher, dup (fds[1]));
+  tool = start_with (launcher, "connect market");
+  peer = accept_here (server);
+  g_assert_cmpint (write (fds[0], "in", 2), ==, 2);
+  assert_receives (peer, "in");
+  g_assert_false (is_blocking (fds[1]));
+
+  test_write (peer, "out");
+  g_assert_true (l_socket_shutdown_write (peer, NULL));
+  l_socket_flush (peer);
+  TEST_TURN_UNTIL (recv (fds[0], buffer, sizeof buffer, MSG_PEEK | MSG_DONTWAIT) == 3);
+  g_assert_cmpint (read (fds[0], buffer, sizeof buffer), ==, 3);
+  TEST_TURN_UNTIL (recv (fds[0], buffer, sizeof buffer, MSG_DONTWAIT) == 0);
+
+  g_assert_cmpint (write (fds[0], "more", 4), ==, 4);
+  assert_receives (peer, "more");
+  shutdown (fds[0], SHUT_WR);
+  wait_for_exit (tool, 0);
+  g_assert_true (is_blocking (fds[1]));
+  close (fds[0]);
+  close (fds[1]);
+}
+
+/* A terminal is shared with the shell. ^D is the end of the input. */
+static void
+test_stdio_terminal (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  gboolean has_ended = FALSE;
+  struct termios attributes;
+  int terminal, fd;
+  char buffer[16];
+
+  terminal = posix_openpt (O_RDWR | O_NOCTTY | O_CLOEXEC);
+  g_assert_cmpint (terminal, >=, 0);
+  g_assert_cmpint (grantpt (terminal), ==, 0);
+  g_assert_cmpint (unlockpt (terminal), ==, 0);
+  fd = open (ptsname (terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  tcgetattr (fd, &attributes);
+  attributes.c_lflag &= ~ECHO;
+  attributes.c_oflag &= ~OPOST;
+  tcsetattr (fd, TCSANOW, &attributes);
+
+  g_subprocess_launcher_take_stdin_fd (launcher, dup (fd));
+  g_subprocess_launcher_take_stdout_fd (launcher, dup (fd));
+  tool = start_with (launcher, "connect market");
+  peer = accept_here (server);
+  l_socket_set_half_open (peer, TRUE);
+  g_signal_connect (peer, "read-channel-finished", G_CALLBACK (on_input_ended), &has_ended);
+
+  g_assert_cmpint (write (terminal, "typed\n", 6), ==, 6);
+  assert_receives (peer, "typed\n");
+  g_assert_true (is_blocking (fd));
+  test_write (peer, "shown\n");
+  l_socket_flush (peer);
+  g_assert_cmpint (read (terminal, buffer, sizeof buffer), ==, 6);
+  g_assert_cmpmem (buffer, 6, "shown\n", 6);
+
+  g_assert_cmpint (write (terminal, "\004", 1), ==, 1);
+  TEST_TURN_UNTIL (has_ended);
+  l_socket_disconnect_from_server (peer);
+  wait_for_exit (tool, 0);
+  g_assert_true (is_blocking (fd));
+  close (fd);
+  close (terminal);
+}
+
+/* As much as its standard input takes now. */
+static gsize
+fill (Tool   *tool,
+      GBytes *bytes)
+{
+  GPollableOutputStream *input = G_POLLABLE_OUTPUT_STREAM (tool->input);
+  gsize size, n_written = 0;
+  gconstpointer data = g_bytes_get_data (bytes, &size);
+  gssize n;
+
+  while ((n = g_pollable_output_stream_write_nonblocking (input, data, size, NULL, NULL)) > 0)
+    n_written += n;
+
+  return n_written;
+}
+
+/* Nobody reads the server's output: the client stops taking input, with little of it on the way. */
+static void
+test_stdio_back_pressure (void)
+{
+  g_autoptr(Tool) server = NULL;
+  g_autoptr(Tool) client = NULL;
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE | G_SUBPROCESS_FLAGS_STDIN_PIPE);
+  g_autoptr(GBytes) noise = make_noise (64 * 1024, 5);
+  gsize n_taken = 0, n_read = 0;
+  guint8 buffer[65536];
+  int fds[2];
+  gssize n;
+
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
+  g_subprocess_launcher_take_stdout_fd (launcher, fds[1]);
+  server = start_with (launcher, "listen -v market");
+  wait_for_trace (server, "[listening]");
+  client = start ("connect market");
+  TEST_TURN_UNTIL ((n_taken += fill (client, noise)) > 256 * 1024);
+  for (guint n_still = 0; n_still < 10; n_still++)
+    {
+      gsize n_more = fill (client, noise);
+
+      n_taken += n_more;
+      if (n_more > 0)
+        n_still = 0;
+      test_turn ();
+    }
+  g_assert_cmpuint (n_taken, <, 4 * MIB);
+
+  end_input (client);
+  end_input (server);
+  while ((n = read (fds[0], buffer, sizeof buffer)) > 0)
+    n_read += n;
+  g_assert_cmpuint (n_read, ==, n_taken);
+  close (fds[0]);
+  wait_for_exit (client, 0);
+  wait_for_exit (server, 0);
+}
+
+/* 64 MiB each way at the same time. */
+static void
+test_stdio_copy (void)
+{
+  g_autoptr(Tool) server = start_server ("listen -v --access user market");
+  g_autoptr(Tool) client = start ("connect market");
+  g_autoptr(GBytes) up = make_noise (64 * MIB, 6);
+  g_autoptr(GBytes) down = make_noise (64 * MIB, 7);
+  g_autofree char *up_checksum = g_compute_checksum_for_bytes (G_CHECKSUM_MD5, up);
+  g_autofree char *down_checksum = g_compute_checksum_for_bytes (G_CHECKSUM_MD5, down);
+
+  send_bytes (client, up);
+  send_bytes (server, down);
+  while (client->to_write != NULL || server->to_write != NULL)
+    {
+      gsize n_before = client->output.length + server->output.length;
+
+      TEST_TURN_UNTIL (client->output.length + server->output.length != n_before ||
+                       (client->to_write == NULL && server->to_write == NULL));
+    }
+
+  end_input (client);
+  end_input (server);
+  wait_for_exit (client, 0);
+  wait_for_exit (server, 0);
+  g_assert_cmpuint (client->output.length, ==, 64 * MIB);
+  g_assert_cmpuint (server->output.length, ==, 64 * MIB);
+  g_assert_cmpstr (g_checksum_get_string (server->output.checksum), ==, up_checksum);
+  g_assert_cmpstr (g_checksum_get_string (client->output.checksum), ==, down_checksum);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  test_init (&argc, &argv);
+  signal (SIGPIPE, SIG_IGN);
+  g_assert_nonnull (g_getenv ("LSOCKET_TOOL"));
+  /* GLib's thread that waits for children keeps its descriptors. */
+  test_version ();
+
+  test_add ("/tool/version", test_version);
+  test_add ("/tool/help", test_help);
+  test_add ("/tool/help/command", test_help_of_command);
+  test_add ("/tool/usage", test_usage);
+  test_add ("/tool/resolve/plain", test_resolve_plain);
+  test_add ("/tool/resolve/path", test_resolve_path);
+  test_add ("/tool/resolve/abstract", test_resolve_abstract);
+  test_add ("/tool/resolve/temp-directory", test_resolve_temp_directory);
+  test_add ("/tool/resolve/dashes", test_resolve_dashes);
+  test_add ("/tool/resolve/invalid", test_resolve_invalid);
+  test_add ("/tool/resolve/unsafe", test_resolve_unsafe);
+  test_add ("/tool/resolve/full-disk", test_resolve_full_disk);
+  test_add ("/tool/connect/not-found", test_connect_not_found);
+  test_add ("/tool/connect/refused", test_connect_refused);
+  test_add ("/tool/connect/unsafe", test_connect_unsafe);
+  test_add ("/tool/connect/datagram", test_connect_datagram);
+  test_add ("/tool/connect/timeout", test_connect_timeout);
+  test_add ("/tool/connect/busy", test_connect_busy);
+  test_add ("/tool/connect/answer", test_connect_answer);
+  test_add ("/tool/connect/peer-closes", test_connect_peer_closes);
+  test_add ("/tool/connect/peer-ends-output", test_connect_peer_ends_output);
+  test_add ("/tool/connect/peer-dies", test_connect_peer_dies);
+  test_add ("/tool/connect/peer-dies/late", test_connect_peer_dies_late);
+  test_add ("/tool/connect/signals", test_connect_signals);
+  test_add ("/tool/connect/closed-output", test_connect_closed_output);
+  test_add ("/tool/connect/full-disk", test_connect_full_disk);
+  test_add ("/tool/connect/unreadable-input", test_connect_unreadable_input);
+  test_add ("/tool/connect/no-stdio", test_connect_no_stdio);
+  test_add ("/tool/connect/files", test_connect_files);
+  test_add ("/tool/connect/verbose", test_connect_verbose);
+  test_add ("/tool/listen/verbose", test_listen_verbose);
+  test_add ("/tool/listen/one", test_listen_one);
+  test_add ("/tool/listen/half-close", test_listen_half_close);
+  test_add ("/tool/listen/keep-open", test_listen_keep_open);
+  test_add ("/tool/listen/keep-open/without-input", test_listen_keep_open_without_input);
+  test_add ("/tool/listen/keep-open/closed-output", test_listen_keep_open_closed_output);
+  test_add ("/tool/listen/echo/several", test_listen_echo_several);
+  test_add ("/tool/listen/echo/back-pressure", test_listen_echo_back_pressure);
+  test_add ("/tool/listen/exec", test_listen_exec);
+  test_add ("/tool/listen/exec/several", test_listen_exec_several);
+  test_add ("/tool/listen/exec/missing", test_listen_exec_missing);
+  test_add ("/tool/listen/exec/ends-early", test_listen_exec_ends_early);
+  test_add ("/tool/listen/exec/ends-late", test_listen_exec_ends_late);
+  test_add ("/tool/listen/exec/stopped", test_listen_exec_stopped);
+  test_add ("/tool/listen/in-use", test_listen_in_use);
+  test_add ("/tool/listen/invalid", test_listen_invalid);
+  test_add ("/tool/listen/unsafe", test_listen_unsafe);
+  test_add ("/tool/listen/replaces", test_listen_replaces);
+  test_add ("/tool/listen/access", test_listen_access);
+  test_add ("/tool/listen/places", test_listen_places);
+  test_add ("/tool/listen/signals", test_listen_signals);
+  test_add ("/tool/listen/ignored-signals", test_listen_ignored_signals);
+  test_add ("/tool/stdio/pipe", test_stdio_pipe);
+  test_add ("/tool/stdio/socket", test_stdio_socket);
+  test_add ("/tool/stdio/terminal", test_stdio_terminal);
+  test_add ("/tool/stdio/back-pressure", test_stdio_back_pressure);
+  test_add ("/tool/stdio/copy", test_stdio_copy);
+
+  return test_run ();
+}
