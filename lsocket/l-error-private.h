@@ -40,6 +40,9 @@ void         l_error_set         (GError       **error,
                                   const char    *reason,
                                   ...) G_GNUC_PRINTF (5, 6);
 
+void         l_error_set_peer_closed (GError   **error,
+                                  const char    *address);
+
 /* Streams speak GIO's errors. */
 void         l_error_convert_to_io (GError     **error);
 

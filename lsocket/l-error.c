@@ -103,6 +103,18 @@ set_cause (GError       **error,
 }
 
 void
+l_error_set_peer_closed (GError     **error,
+                         const char  *address)
+{
+  g_autofree char *shown = address != NULL ? g_utf8_make_valid (address, -1) : NULL;
+
+  if (shown != NULL)
+    g_set_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, _("The peer closed the connection to “%s”"), shown);
+  else
+    g_set_error_literal (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, _("The peer closed the connection"));
+}
+
+void
 l_error_set_system (GError     **error,
                     LOperation   operation,
                     const char  *address,

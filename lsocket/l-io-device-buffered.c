@@ -10,23 +10,23 @@
 
 /* The public functions that read and write: between the program and the two buffers. */
 
-static gboolean
-check_open_for_reading (LIODevicePrivate  *priv,
-                        GError           **error)
+gboolean
+l_io_device_check_mode (LIODevice  *self,
+                        LOpenMode   mode,
+                        GError    **error)
 {
-  if (priv->open_mode == L_OPEN_MODE_NOT_OPEN)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The device is not open"));
-      return FALSE;
-    }
+  LOpenMode open_mode = l_io_device_get_private (self)->open_mode;
 
-  if ((priv->open_mode & L_OPEN_MODE_READ_ONLY) == 0)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, _("The device is not open for reading"));
-      return FALSE;
-    }
+  if ((open_mode & mode) != 0)
+    return TRUE;
 
-  return TRUE;
+  if (open_mode == L_OPEN_MODE_NOT_OPEN)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The device is not open"));
+  else
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                         mode == L_OPEN_MODE_READ_ONLY ? _("The device is not open for reading")
+                                                       : _("The device is not open for writing"));
+  return FALSE;
 }
 
 static gsize
@@ -40,7 +40,7 @@ static gboolean
 check_readable (LIODevicePrivate  *priv,
                 GError           **error)
 {
-  if (!check_open_for_reading (priv, error))
+  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, error))
     return FALSE;
 
   if (get_available (priv) == 0 && priv->input_ended)
@@ -238,7 +238,7 @@ l_io_device_can_read_line (LIODevice *self)
   g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
 
   priv = l_io_device_get_private (self);
-  if (!check_open_for_reading (priv, NULL))
+  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL))
     return FALSE;
 
   return l_buffer_find (&priv->input, priv->transaction_offset, '\n') >= 0;
@@ -382,7 +382,7 @@ l_io_device_unread (LIODevice  *self,
   g_return_if_fail (data != NULL || count == 0);
 
   priv = l_io_device_get_private (self);
-  if (!check_open_for_reading (priv, NULL) || priv->in_transaction)
+  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL) || priv->in_transaction)
     {
       g_warning ("%s: the device is not open for reading, or in a transaction", G_STRFUNC);
       return;
@@ -410,7 +410,7 @@ l_io_device_start_transaction (LIODevice *self)
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
   priv = l_io_device_get_private (self);
-  if (!check_open_for_reading (priv, NULL) || priv->in_transaction)
+  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL) || priv->in_transaction)
     {
       g_warning ("%s: the device is not open for reading, or in a transaction already", G_STRFUNC);
       return;

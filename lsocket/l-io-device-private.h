@@ -85,6 +85,7 @@ typedef struct
   GIOCondition    condition;          /* what set_condition() was told last */
   guint           n_arrivals;         /* counts reads that brought something, for the waits */
   guint           n_departures;       /* counts writes that took something */
+  guint           n_openings;
   guint           session;            /* counts openings and ends, to notice them after an emission */
 
   guint           input_enabled : 1;  /* bytes are received; otherwise only a hang-up is noticed */
@@ -96,7 +97,8 @@ typedef struct
   guint           in_bytes_written : 1;
   guint           in_about_to_close : 1;
   guint           ready_read_due : 1; /* bytes came while a handler of ready-read ran */
-  guint           parked : 1;         /* nothing is told until that handler returns */
+  guint           parked : 1;         /* until that handler has returned: nothing is told */
+  guint           input_parked : 1;   /* the same of the input alone */
   guint           held : 1;           /* nothing is received, not even a hang-up: it waits in a server's queue */
 } LIODevicePrivate;
 
@@ -150,6 +152,11 @@ gboolean          l_io_device_wait_turn         (LIODevice     *self,
 gint64            l_io_device_get_deadline      (int            msecs);
 
 void              l_io_device_emit_read_channel_finished (LIODevice *self);
+
+/* Whether the device is open for reading, or for writing. */
+gboolean          l_io_device_check_mode        (LIODevice     *self,
+                                                 LOpenMode      mode,
+                                                 GError       **error);
 
 /* Between the public functions and the movement of bytes. */
 

@@ -91,10 +91,8 @@ l_io_device_update_condition (LIODevice *self)
   if (!priv->parked && !priv->held && (priv->output_open || priv->output_blocked || can_receive (priv)))
     {
       condition = G_IO_HUP;
-      if (can_receive (priv))
-        condition |= L_IO_RDHUP;
-      if (can_receive (priv) && get_input_room (priv) > 0)
-        condition |= G_IO_IN;
+      if (can_receive (priv) && !priv->input_parked)
+        condition |= get_input_room (priv) > 0 ? L_IO_RDHUP | G_IO_IN : L_IO_RDHUP;
       if (priv->output_blocked)
         condition |= G_IO_OUT;
     }
@@ -104,20 +102,6 @@ l_io_device_update_condition (LIODevice *self)
 
   priv->condition = condition;
   l_io_device_get_funcs (self)->set_condition (self, condition);
-}
-
-/* A condition that nobody can deal with until the running handler returns would keep a nested loop spinning. */
-static void
-set_parked (LIODevice *self,
-            gboolean   parked)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  if (priv->parked == parked)
-    return;
-
-  priv->parked = parked;
-  l_io_device_update_condition (self);
 }
 
 /* Input */
@@ -167,6 +151,7 @@ announce_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   Scratch *scratch = get_scratch ();
+  guint session = priv->session;
 
   priv->in_ready_read = TRUE;
   do
@@ -174,15 +159,15 @@ announce_input (LIODevice *self)
       priv->ready_read_due = FALSE;
       l_io_device_emit_ready_read (self);
     }
-  while (priv->ready_read_due && l_io_device_get_bytes_available (self) > 0);
+  while (priv->ready_read_due && priv->session == session && l_io_device_get_bytes_available (self) > 0);
   priv->in_ready_read = FALSE;
 
   if (scratch->borrower == self)
     return_scratch (scratch);
 
-  set_parked (self, FALSE);
-  if (priv->read_buffer_size != 0)
-    l_io_device_update_condition (self);
+  priv->parked = FALSE;
+  priv->input_parked = FALSE;
+  l_io_device_update_condition (self);
   flush_after_handler (self);
 }
 
@@ -241,13 +226,14 @@ receive (LIODevice    *self,
     }
 }
 
-/* Called by the loop that a handler of ready-read runs: receives, and leaves the end to when that has returned. */
+/* Called by the loop that a handler of ready-read runs: receives, and leaves the end to when that has returned. A condition
+ * that nobody deals with until then would keep that loop spinning, so it is parked; what is queued is still sent. */
 static void
 receive_silently (LIODevice    *self,
                   GIOCondition  condition)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize room = can_receive (priv) ? get_input_room (priv) : 0;
+  gsize room = get_input_room (priv);
   GPollableReturn result = G_POLLABLE_RETURN_FAILED;
   gsize n_read = 0;
   gboolean more;
@@ -257,8 +243,10 @@ receive_silently (LIODevice    *self,
 
   if (n_read > 0)
     priv->ready_read_due = TRUE;
-  if ((condition & ~G_IO_IN) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK))
-    set_parked (self, TRUE);
+
+  priv->parked = (condition & (G_IO_HUP | G_IO_ERR)) != 0;
+  priv->input_parked = (condition & L_IO_RDHUP) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK);
+  l_io_device_update_condition (self);
 }
 
 void
@@ -492,7 +480,7 @@ l_io_device_dispatch (LIODevice    *self,
 
   g_object_ref (self);
 
-  if (priv->in_ready_read && (condition & ~G_IO_OUT) != 0)
+  if (priv->in_ready_read && can_receive (priv) && (condition & ~G_IO_OUT) != 0)
     receive_silently (self, condition & ~G_IO_OUT);
   else
     handle_input (self, condition & ~G_IO_OUT);
@@ -531,12 +519,11 @@ get_wait_condition (LIODevice *self)
   return condition;
 }
 
+/* With nothing queued it is no system call, and yet may be what ends a session. */
 static void
 flush_unless_blocked (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  if (!priv->output_blocked && (l_buffer_get_size (&priv->output) > 0 || priv->n_written > 0))
+  if (!l_io_device_get_private (self)->output_blocked)
     l_io_device_flush_in_turn (self);
 }
 

@@ -12,36 +12,6 @@
 /* What the two streams have in common: they read past an empty input buffer straight into the caller's memory, and
  * write past an empty output buffer straight from it. */
 
-static void
-set_would_block (GError **error)
-{
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, _("The operation would block"));
-}
-
-static gboolean
-check_mode (LIODevice  *self,
-            LOpenMode   mode,
-            GError    **error)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  if (priv->open_mode == L_OPEN_MODE_NOT_OPEN)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The device is not open"));
-      return FALSE;
-    }
-
-  if ((priv->open_mode & mode) == 0)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                           mode == L_OPEN_MODE_READ_ONLY ? _("The device is not open for reading")
-                                                         : _("The device is not open for writing"));
-      return FALSE;
-    }
-
-  return TRUE;
-}
-
 /* Blocks until the condition, sending what is queued meanwhile: the peer may wait for just that. */
 static gboolean
 wait_for (LIODevice     *self,
@@ -104,7 +74,7 @@ l_io_device_stream_read (LIODevice     *self,
     {
       gsize n_read = 0;
 
-      if (!check_mode (self, L_OPEN_MODE_READ_ONLY, error))
+      if (!l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, error))
         return -1;
       if (l_io_device_get_bytes_available (self) > 0)
         return l_io_device_read (self, buffer, count, error);
@@ -122,7 +92,7 @@ l_io_device_stream_read (LIODevice     *self,
         case G_POLLABLE_RETURN_WOULD_BLOCK:
           if (!blocking)
             {
-              set_would_block (error);
+              g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, _("The operation would block"));
               return -1;
             }
           if (!wait_for (self, G_IO_IN, cancellable, error))
@@ -180,7 +150,7 @@ l_io_device_stream_write (LIODevice            *self,
     {
       GPollableReturn result;
 
-      if (!check_mode (self, L_OPEN_MODE_WRITE_ONLY, error))
+      if (!l_io_device_check_mode (self, L_OPEN_MODE_WRITE_ONLY, error))
         return G_POLLABLE_RETURN_FAILED;
       if (!priv->output_open)
         {

@@ -435,12 +435,14 @@ l_io_device_set_open (LIODevice *self,
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->session++;
+  priv->n_openings++;
   priv->opening_mode = L_OPEN_MODE_NOT_OPEN;
   priv->input_enabled = TRUE;
   priv->input_ended = FALSE;
   priv->output_open = TRUE;
   priv->output_blocked = FALSE;
   priv->parked = FALSE;
+  priv->input_parked = FALSE;
 
   l_io_device_update_condition (self);
   if (l_buffer_get_size (&priv->output) > 0)
@@ -525,7 +527,7 @@ void
 l_io_device_close (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  guint session = priv->session;
+  guint n_openings = priv->n_openings;
 
   if (priv->open_mode == L_OPEN_MODE_NOT_OPEN)
     return;
@@ -537,7 +539,7 @@ l_io_device_close (LIODevice *self)
       priv->in_about_to_close = FALSE;
     }
 
-  if (priv->session != session || priv->open_mode == L_OPEN_MODE_NOT_OPEN)
+  if (priv->n_openings != n_openings || priv->open_mode == L_OPEN_MODE_NOT_OPEN)
     return;
 
   priv->input_enabled = FALSE;

@@ -94,6 +94,8 @@ accept_one (LServer *self)
 
   if (code != 0)
     handle_accept_error (self, code);
+  else
+    priv->pause = 0;
   return FALSE;
 }
 
@@ -578,16 +580,14 @@ l_server_add_pending_connection (LServer *self,
   g_return_if_fail (L_IS_SOCKET (socket));
 
   priv = l_server_get_private (self);
+  l_socket_hold (socket);
   task = pop_accept_task (self);
   if (task == NULL)
-    {
-      l_socket_hold (socket);
-      g_queue_push_tail (&priv->pending, g_object_ref (socket));
-    }
+    g_queue_push_tail (&priv->pending, g_object_ref (socket));
   l_server_update_condition (self);
 
   if (task != NULL)
-    return_connection (task, hand_out (self, g_object_ref (socket)));
+    return_connection (task, g_object_ref (socket));
   else
     l_server_emit_new_connection (self);
 }
@@ -713,7 +713,8 @@ l_server_accept_async (LServer             *self,
 
   if (priv->pending.length > 0)
     {
-      return_connection (task, l_server_next_pending_connection (self));
+      return_connection (task, g_queue_pop_head (&priv->pending));
+      l_server_update_condition (self);
       return;
     }
 
@@ -746,11 +747,15 @@ l_server_accept_finish (LServer       *self,
                         GAsyncResult  *result,
                         GError       **error)
 {
+  LSocket *socket;
+
   g_return_val_if_fail (L_IS_SERVER (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return g_task_propagate_pointer (G_TASK (result), error);
+  /* Received from only now: what came before the program could connect to ready-read would be told to nobody. */
+  socket = g_task_propagate_pointer (G_TASK (result), error);
+  return socket != NULL ? hand_out (self, socket) : NULL;
 }
 
 /**

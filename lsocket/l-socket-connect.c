@@ -372,13 +372,19 @@ gboolean
 l_socket_shutdown_write (LSocket  *self,
                          GError  **error)
 {
+  GError *local_error = NULL;
   gboolean done;
 
   g_return_val_if_fail (L_IS_SOCKET (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   g_object_ref (self);
-  done = l_socket_start_shutdown (self, error);
+  done = l_socket_start_shutdown (self, &local_error);
+  if (!done)
+    {
+      l_socket_report_error (self, local_error);
+      g_propagate_error (error, local_error);
+    }
   g_object_unref (self);
 
   return done;

@@ -321,7 +321,10 @@ start_attempt (LSocket *self)
   LSocketPrivate *priv = l_socket_get_private (self);
 
   priv->connect_pause = FIRST_PAUSE;
-  priv->connect_timer.due = 0;
+  /* For a handler that runs a loop or waits, at once. */
+  priv->connect_timer.due = g_get_monotonic_time ();
+  if (priv->transport.reactor != NULL)
+    l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, priv->connect_timer.due);
   priv->connect_deadline = l_io_device_get_deadline (priv->connect_timeout);
   l_io_device_set_opening (l_socket_get_device (self), priv->mode);
 }
@@ -417,16 +420,17 @@ adopt_descriptor (LSocket       *self,
 
   if (l_transport_adopt (&priv->transport, descriptor, &code))
     result = l_transport_check_connected (&priv->transport, &code);
+  if (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING)
+    result = G_POLLABLE_RETURN_OK;
   /* Joining the reactor can fail, and later must not. */
   if (result == G_POLLABLE_RETURN_OK && state == L_SOCKET_STATE_CONNECTED &&
       !l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
     result = G_POLLABLE_RETURN_FAILED;
-  if (result == G_POLLABLE_RETURN_OK ||
-      (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING))
+  if (result == G_POLLABLE_RETURN_OK && l_transport_set_flags (&priv->transport, &code))
     return TRUE;
 
   /* The caller keeps it. */
-  priv->transport.descriptor = -1;
+  l_transport_release (&priv->transport);
   if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
     l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_OPERATION, _("It is not connected"));
   else
@@ -614,8 +618,7 @@ socket_input_ended (LIODevice    *device,
     }
 
   if (!is_orderly)
-    error = g_error_new (L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED,
-                         _("The peer closed the connection to “%s”"), get_display_name (priv));
+    l_error_set_peer_closed (&error, get_display_name (priv));
   lose (self, is_hung_up || priv->is_shut_down, error);
 }
 
@@ -653,6 +656,8 @@ socket_output_drained (LIODevice *device)
 
   if (priv->state == L_SOCKET_STATE_CLOSING)
     finish (self, NULL);
+  else if (priv->is_shut_down && l_io_device_get_private (device)->input_ended)
+    lose (self, TRUE, NULL);
 }
 
 gboolean

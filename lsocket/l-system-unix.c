@@ -4,11 +4,6 @@
 
 #include "config.h"
 
-/* accept4() and the descriptor flags that come with it. */
-#ifdef __linux__
-# define _GNU_SOURCE
-#endif
-
 #include "l-system-private.h"
 
 #include <errno.h>

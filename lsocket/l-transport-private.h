@@ -23,18 +23,21 @@ void            l_transport_init                (LTransport           *self,
                                                  LReactor             *reactor,
                                                  LReactorWatchFunc     func);
 
-/* Takes the descriptor out of the reactor and closes it. */
+/* Takes the descriptor out of the reactor and closes it; or leaves it to whoever had it before. */
 void            l_transport_close               (LTransport           *self);
+void            l_transport_release             (LTransport           *self);
 
 /* G_POLLABLE_RETURN_WOULD_BLOCK: the server is busy; to be called again after a while, with the same address. */
 GPollableReturn l_transport_connect             (LTransport           *self,
                                                  GSocketAddress       *address,
                                                  int                  *code);
 
-/* Takes over a connected descriptor, or one on which a connect() is under way; the latter asks how far that is. An
- * accepted one comes from our own listener and needs no check. */
+/* Takes over a descriptor if it is of the right kind; then whether it is connected, or a connect() on it still under way;
+ * then makes it non-blocking and not inherited. An accepted one comes from our own listener and needs none of that. */
 gboolean        l_transport_adopt               (LTransport           *self,
                                                  gintptr               descriptor,
+                                                 int                  *code);
+gboolean        l_transport_set_flags           (LTransport           *self,
                                                  int                  *code);
 void            l_transport_adopt_accepted      (LTransport           *self,
                                                  gintptr               descriptor);

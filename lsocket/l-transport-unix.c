@@ -30,16 +30,24 @@ l_transport_init (LTransport        *self,
 }
 
 void
-l_transport_close (LTransport *self)
+l_transport_release (LTransport *self)
 {
-  if (self->descriptor < 0)
-    return;
-
   if (self->reactor != NULL)
     l_reactor_remove_watch (self->reactor, &self->watch);
 
-  l_system.close ((int) self->descriptor);
   self->descriptor = -1;
+}
+
+void
+l_transport_close (LTransport *self)
+{
+  int fd = (int) self->descriptor;
+
+  if (fd < 0)
+    return;
+
+  l_transport_release (self);
+  l_system.close (fd);
 }
 
 static gboolean
@@ -144,14 +152,19 @@ l_transport_adopt (LTransport *self,
       return FALSE;
     }
 
-  if (l_system.set_flags (fd, O_NONBLOCK, FD_CLOEXEC) < 0)
-    {
-      *code = errno;
-      return FALSE;
-    }
-
   self->descriptor = descriptor;
   return TRUE;
+}
+
+gboolean
+l_transport_set_flags (LTransport *self,
+                       int        *code)
+{
+  if (l_system.set_flags ((int) self->descriptor, O_NONBLOCK, FD_CLOEXEC) == 0)
+    return TRUE;
+
+  *code = errno;
+  return FALSE;
 }
 
 void

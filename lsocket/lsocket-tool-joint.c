@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Memory stays constant whatever the sides do: nothing is read from the input while the socket's write buffer is full, and
- * the socket receives nothing while its read buffer is, because the output takes nothing. */
+/* Memory stays constant whatever the sides do: nothing is read from the input while the socket's write buffer is full,
+ * and the socket receives nothing while its read buffer is, because the output takes nothing. */
 
 #define PIECE (64 * 1024)
 #define BUFFER_SIZE (4 * PIECE)
@@ -495,12 +495,6 @@ tool_joint_free (ToolJoint *self)
   g_clear_object (&self->command);
   g_strfreev (self->argv);
   g_free (self);
-}
-
-LSocket *
-tool_joint_get_socket (ToolJoint *self)
-{
-  return self->socket;
 }
 
 int

@@ -52,7 +52,6 @@ ToolJoint *tool_joint_new               (LSocket        *socket,
                                          ToolJointFunc   ended,
                                          gpointer        user_data);
 void       tool_joint_free              (ToolJoint      *self);
-LSocket   *tool_joint_get_socket        (ToolJoint      *self);
 int        tool_joint_get_status        (ToolJoint      *self);
 gboolean   tool_joint_get_input_ended   (ToolJoint      *self);
 gboolean   tool_joint_get_output_failed (ToolJoint      *self);

@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* O_NONBLOCK belongs to what was opened and not to the descriptor: set on a terminal or a pipe it hits the shell and all
- * others who share it. So both are opened once more, for this program alone. Where that cannot be done (a socket, somebody
- * else's pipe) the flag is set and taken back at the end; a terminal is then left as it is. Files are read and written as
- * they are: the loop finds them always ready. */
+/* O_NONBLOCK belongs to what was opened and not to the descriptor: set on a terminal or a pipe it hits the shell and
+ * all others who share it. So both are opened once more, for this program alone. Where that cannot be done (a socket,
+ * somebody else's pipe) the flag is set and taken back at the end; a terminal is then left as it is. Files are read and
+ * written as they are: the loop finds them always ready. */
 
 static struct
 {

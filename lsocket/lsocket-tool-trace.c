@@ -6,8 +6,8 @@
 
 #include "lsocket-tool-private.h"
 
-/* What --verbose prints: a line a signal, such as “lsocket: client 1: bytes-written (5) [connected]”. The words are the
- * names of signals and states, the same in every language. */
+/* What --verbose prints: a line a signal, such as “lsocket: client 1: bytes-written (5) [connected]”. The words are
+ * the names of signals and states, the same in every language. */
 
 static gboolean enabled;
 

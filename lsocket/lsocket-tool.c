@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The program `lsocket`: options, sub-commands and exit codes. It uses the public functions alone, except that `resolve`
- * asks the library's own rule for names, which has no public function. */
+/* The program `lsocket`: options, sub-commands and exit codes. It uses the public functions alone, except that
+ * `resolve` asks the library's own rule for names, which has no public function. */
 
 static gboolean opt_version;
 static gboolean opt_verbose;
@@ -350,14 +350,19 @@ parse_access (const char  *option,
   return TRUE;
 }
 
+/* Before the command and after it. */
+#define VERBOSE_ENTRY                                   \
+  { "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, \
+    N_("Print each signal with the state to standard error"), NULL }
+
 static const GOptionEntry global_entries[] = {
   { "version", 0, 0, G_OPTION_ARG_NONE, &opt_version, N_("Print the version and exit"), NULL },
-  { "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, N_("Print each signal with the state to standard error"), NULL },
+  VERBOSE_ENTRY,
   G_OPTION_ENTRY_NULL
 };
 
 static const GOptionEntry name_entries[] = {
-  { "verbose", 'v', 0, G_OPTION_ARG_NONE, &opt_verbose, N_("Print each signal with the state to standard error"), NULL },
+  VERBOSE_ENTRY,
   { "abstract", 0, 0, G_OPTION_ARG_NONE, &opt_abstract, N_("The name is one of Linux’s abstract namespace"), NULL },
   { "temp-directory", 0, 0, G_OPTION_ARG_NONE, &opt_temp_directory,
     N_("A plain name lives in the temporary directory, as with Qt"), NULL },

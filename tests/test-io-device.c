@@ -475,7 +475,10 @@ take (TestDevice *device)
   g_autoptr(GBytes) bytes = l_io_device_read_all (L_IO_DEVICE (device), &error);
 
   g_assert_no_error (error);
-  return g_bytes_get_size (bytes) > 0 ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : g_strdup ("");
+  if (g_bytes_get_size (bytes) == 0)
+    return g_strdup ("");
+
+  return g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
 }
 
 static void
@@ -2159,6 +2162,24 @@ test_read_failed (Fixture       *fixture,
   assert_reading_fails (device, G_IO_ERROR_CLOSED);
 }
 
+static void
+test_flush_not_in_next_session (Fixture       *fixture,
+                                gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  g_test_summary ("What went in one session is not announced in the next");
+
+  g_assert_cmpint (write_count (device, 64 * KIB, NULL), ==, 64 * KIB);
+  l_io_device_close (L_IO_DEVICE (device));
+  l_io_device_end (L_IO_DEVICE (device));
+  l_io_device_set_open (L_IO_DEVICE (device), L_OPEN_MODE_READ_WRITE);
+  settle (device);
+  write_text (device, "abc");
+  settle (device);
+  assert_log (device, "about-to-close bytes-written(3)");
+}
+
 /* Signals and re-entrance */
 
 static void
@@ -2319,6 +2340,22 @@ test_signal_two_devices (Fixture       *fixture,
   settle (other);
   assert_take (device, "def");
   assert_take (other, "YYYY");
+}
+
+static void
+test_signal_freed_unread (Fixture       *fixture,
+                          gconstpointer  unused)
+{
+  g_autoptr(TestDevice) other = device_new (L_OPEN_MODE_READ_WRITE);
+
+  g_test_summary ("A device that goes with bytes unread leaves nothing behind for the next one");
+
+  feed (fixture->device, "abc");
+  settle (fixture->device);
+  g_assert_finalize_object (g_steal_pointer (&fixture->device));
+  feed (other, "def");
+  settle (other);
+  assert_take (other, "def");
 }
 
 static void
@@ -3065,6 +3102,27 @@ test_stream_read_sends (Fixture       *fixture,
 }
 
 static void
+test_stream_write_sends_queue (Fixture       *fixture,
+                               gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  GOutputStream *stream = g_io_stream_get_output_stream (G_IO_STREAM (device));
+
+  g_test_summary ("What the device still had queued is announced by the loop, what the stream wrote is not");
+
+  device->room = 2;
+  write_text (device, "abcde");
+  settle (device);
+  assert_log (device, "bytes-written(2)");
+  device->room = G_MAXSIZE;
+  g_assert_cmpint (g_output_stream_write (stream, "fg", 2, NULL, NULL), ==, 2);
+  assert_sent (device, "abcdefg");
+  assert_log (device, "");
+  settle (device);
+  assert_log (device, "bytes-written(3)");
+}
+
+static void
 test_stream_detached (Fixture       *fixture,
                       gconstpointer  unused)
 {
@@ -3172,6 +3230,7 @@ main (int   argc,
   ADD ("flush/reports-offered", test_flush_reports_offered);
   ADD ("flush/failed", test_flush_failed);
   ADD ("flush/failed-in-write", test_flush_failed_in_write);
+  ADD ("flush/not-in-next-session", test_flush_not_in_next_session);
 
   ADD ("signal/reply-in-ready-read", test_signal_reply_in_ready_read);
   ADD ("signal/write-in-bytes-written", test_signal_write_in_bytes_written);
@@ -3179,6 +3238,7 @@ main (int   argc,
   ADD ("signal/nested-ready-read", test_signal_nested_ready_read);
   ADD ("signal/nested-ready-read-taken", test_signal_nested_ready_read_taken);
   ADD ("signal/two-devices", test_signal_two_devices);
+  ADD ("signal/freed-unread", test_signal_freed_unread);
   ADD ("signal/nested-hang-up", test_signal_nested_hang_up);
   ADD ("signal/nested-full", test_signal_nested_full);
   ADD ("signal/nested-output", test_signal_nested_output);
@@ -3221,6 +3281,7 @@ main (int   argc,
   ADD ("stream/write-nonblocking-after-failure", test_stream_write_nonblocking_after_failure);
   ADD ("stream/read-after-failure", test_stream_read_after_failure);
   ADD ("stream/read-sends", test_stream_read_sends);
+  ADD ("stream/write-sends-queue", test_stream_write_sends_queue);
   ADD ("stream/detached", test_stream_detached);
 
   return g_test_run ();

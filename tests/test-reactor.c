@@ -477,7 +477,11 @@ test_watch_muted_by_other (Fixture       *fixture,
 {
   Channel channels[2];
 
+  g_test_summary ("Of two that have hung up the first mutes the second, which is not told any more");
+
   channels_open (channels, fixture, mute_other);
+  channel_close_peer (&channels[0]);
+  channel_close_peer (&channels[1]);
   turn (fixture);
   g_assert_cmpuint (channels[0].n_calls + channels[1].n_calls, ==, 1);
 

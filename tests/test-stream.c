@@ -933,7 +933,7 @@ test_pollable_source_read_ahead (void)
   GSource *source;
   Polled polled;
 
-  g_test_summary ("Bytes that are in the buffer already never show at the descriptor: the source is ready all the same");
+  g_test_summary ("Bytes in the buffer already never show at the descriptor: the source is ready all the same");
 
   streams_init (&streams);
   receive_from_peer (&streams, "abcdef");

@@ -1218,6 +1218,7 @@ test_listen_exec_missing (void)
     g_autoptr(LSocket) client = connect_here ("market");
 
     wait_for_exit (single, 7);
+    TEST_TURN_UNTIL (is_unconnected (client));
   }
 }
 
@@ -1240,8 +1241,8 @@ static void
 test_listen_exec_ends_late (void)
 {
   g_autofree char *path = test_build_path ("result");
-  g_autofree char *arguments = g_strdup_printf ("listen -v --exec 'sh -c \"exec >&-; cat >%s.new; mv %s.new %s\"' market",
-                                                path, path, path);
+  g_autofree char *script = g_strdup_printf ("exec >&-; cat >%s.new; mv %s.new %s", path, path, path);
+  g_autofree char *arguments = g_strdup_printf ("listen -v --exec 'sh -c \"%s\"' market", script);
   g_autoptr(Tool) tool = start_server (arguments);
   g_autoptr(LSocket) client = connect_here ("market");
   g_autofree char *text = NULL;
@@ -1278,12 +1279,18 @@ test_listen_in_use (void)
   g_autofree char *path = test_build_path ("file");
   g_autoptr(LServer) server = listen_here ("market");
   g_autoptr(LSocket) client = NULL;
+  g_autoptr(LSocket) peer = NULL;
+  g_autofree char *text = NULL;
 
   run_to_failure ("listen market", 6, "lsocket: Cannot listen on “");
   client = connect_here ("market");
+  peer = accept_here (server);
+  g_assert_false (l_server_has_pending_connections (server));
 
   g_assert_true (g_file_set_contents (path, "precious", -1, NULL));
   run_to_failure ("listen file", 6, "lsocket: Cannot listen on “");
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, "precious");
   remove_file ("file");
 }
 
