@@ -36,6 +36,14 @@ get_runtime_variable (void)
   return directory != NULL && g_path_is_absolute (directory) ? directory : NULL;
 }
 
+static gboolean
+is_absent (const char *path)
+{
+  struct stat status;
+
+  return l_system.fstatat (AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 char *
 l_address_get_runtime_directory (void)
 {
@@ -130,7 +138,8 @@ l_address_resolve (const char      *name,
   if (kind == L_NAME_PLAIN && operation == L_OPERATION_LISTEN && get_runtime_variable () == NULL)
     g_mkdir_with_parents (runtime_directory, 0700);
 
-  if (kind == L_NAME_PLAIN &&
+  /* Nothing is to be removed from a directory that is not there. */
+  if (kind == L_NAME_PLAIN && !(operation == L_OPERATION_REMOVE && is_absent (runtime_directory)) &&
       !l_address_check_runtime_directory (runtime_directory, operation, resolved, error))
     return NULL;
 

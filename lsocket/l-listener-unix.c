@@ -6,6 +6,7 @@
 
 #include "l-address-private.h"
 #include "l-listener-private.h"
+#include "l-place-unix-private.h"
 #include "l-system-private.h"
 
 #include <errno.h>
@@ -15,327 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* How long listen() and close() wait for another program that sets up the same name. */
-#define LOCK_TIMEOUT (1 * G_TIME_SPAN_SECOND)
-
-/* A descriptor of a directory that only leads to what is in it. */
-#ifndef O_PATH
-# define O_PATH O_RDONLY
-#endif
-
-/* A name in its directory. All that is done to it goes through the descriptor of the directory, so that a parent
- * swapped meanwhile redirects nothing. */
-typedef struct
-{
-  const char  *path;      /* (unowned) */
-  char        *base;      /* (owned) */
-  int          directory;
-  uid_t        owner;     /* of the directory */
-  LOperation   operation; /* for messages */
-} Place;
-
-typedef enum
-{
-  PROBE_ABSENT,
-  PROBE_DEAD,
-  PROBE_ALIVE,
-  PROBE_FOREIGN, /* no socket, or nobody can tell */
-  PROBE_FAILED,  /* we could not ask */
-} ProbeResult;
-
-static gboolean
-is_same_file (const struct stat *a,
-              const struct stat *b)
-{
-  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-static gboolean
-open_place (Place       *place,
-            const char  *path,
-            LOperation   operation,
-            GError     **error)
-{
-  g_autofree char *directory = g_path_get_dirname (path);
-  struct stat status;
-
-  place->path = path;
-  place->operation = operation;
-  L_SYSTEM_RETRY (place->directory, l_system.open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
-  if (place->directory < 0)
-    {
-      l_error_set_system (error, operation, path, errno);
-      return FALSE;
-    }
-
-  if (l_system.fstat (place->directory, &status) < 0)
-    {
-      l_error_set_system (error, operation, path, errno);
-      l_system.close (place->directory);
-      return FALSE;
-    }
-
-  place->owner = status.st_uid;
-  place->base = g_path_get_basename (path);
-  return TRUE;
-}
-
-static void
-close_place (Place *place)
-{
-  l_system.close (place->directory);
-  g_free (place->base);
-}
-
-static int
-place_lstat (const Place *place,
-             struct stat *status)
-{
-  return l_system.fstatat (place->directory, place->base, status, AT_SYMLINK_NOFOLLOW);
-}
-
-/* Whether the path still leads to what the descriptor of the directory shows. */
-static gboolean
-place_is_where_it_was (const Place       *place,
-                       const struct stat *status)
-{
-  struct stat by_path;
-
-  return l_system.fstatat (AT_FDCWD, place->path, &by_path, AT_SYMLINK_NOFOLLOW) == 0 &&
-         is_same_file (&by_path, status);
-}
-
-/* The lock */
-
-static char *
-get_lock_path (const char *path)
-{
-  g_autofree char *directory = l_address_get_runtime_directory ();
-  g_autofree char *absolute = g_canonicalize_filename (path, NULL);
-  g_autofree char *hash = g_compute_checksum_for_string (G_CHECKSUM_SHA256, absolute, -1);
-  g_autofree char *name = g_strdup_printf ("lsocket-%.16s.lock", hash);
-
-  /* A lock on a directory or in one that others may write could be held by anybody. */
-  if (!l_address_check_runtime_directory (directory, L_OPERATION_LISTEN, NULL, NULL))
-    return NULL;
-
-  return g_build_filename (directory, name, NULL);
-}
-
-static gboolean
-is_current_lock (int         lock,
-                 const char *lock_path)
-{
-  struct stat by_descriptor, by_path;
-
-  return l_system.fstat (lock, &by_descriptor) == 0 &&
-         l_system.fstatat (AT_FDCWD, lock_path, &by_path, AT_SYMLINK_NOFOLLOW) == 0 &&
-         is_same_file (&by_descriptor, &by_path);
-}
-
-typedef struct
-{
-  char *path;       /* (owned) (nullable) */
-  int   descriptor; /* -1: there is no private place for a lock, the kernel's bind() alone decides */
-} Lock;
-
-static gboolean
-acquire_lock (Lock        *lock,
-              const char  *path,
-              LOperation   operation,
-              GError     **error)
-{
-  gint64 deadline = g_get_monotonic_time () + LOCK_TIMEOUT;
-  gulong pause = 1000;
-  int result, errsv;
-
-  lock->descriptor = -1;
-  lock->path = get_lock_path (path);
-  if (lock->path == NULL)
-    return TRUE;
-
-  while (TRUE)
-    {
-      L_SYSTEM_RETRY (lock->descriptor,
-                      l_system.open (lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-      if (lock->descriptor < 0)
-        {
-          l_error_set_system (error, operation, path, errno);
-          break;
-        }
-
-      /* The file goes with its last holder; a lock on one that is gone protects nothing. */
-      L_SYSTEM_RETRY (result, l_system.flock (lock->descriptor, LOCK_EX | LOCK_NB));
-      errsv = result < 0 ? errno : EWOULDBLOCK;
-      if (result == 0 && is_current_lock (lock->descriptor, lock->path))
-        return TRUE;
-
-      l_system.close (lock->descriptor);
-      lock->descriptor = -1;
-      if (errsv != EWOULDBLOCK)
-        {
-          l_error_set_system (error, operation, path, errsv);
-          break;
-        }
-      if (g_get_monotonic_time () >= deadline)
-        {
-          l_error_set (error, operation, path, L_SOCKET_ERROR_ADDRESS_IN_USE,
-                       _("The name is being set up by another program"));
-          break;
-        }
-
-      g_usleep (pause);
-      pause = MIN (pause * 2, 50000);
-    }
-
-  g_clear_pointer (&lock->path, g_free);
-  return FALSE;
-}
-
-static void
-release_lock (Lock *lock)
-{
-  if (lock->descriptor >= 0)
-    {
-      l_system.unlinkat (AT_FDCWD, lock->path, 0);
-      l_system.close (lock->descriptor);
-    }
-
-  g_free (lock->path);
-}
-
-/* Probing: is a socket alive? */
-
-static ProbeResult
-probe_from_code (int code)
-{
-  switch (code)
-    {
-    case ECONNREFUSED:
-      return PROBE_DEAD;
-    case 0:
-    case EPROTOTYPE:
-    case EAGAIN:
-      return PROBE_ALIVE;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-      return PROBE_FAILED;
-    default:
-      return PROBE_FOREIGN;
-    }
-}
-
-/* Asks without disturbing the server: a datagram socket cannot connect to a stream socket, whether that listens or
- * not yet, and is refused by one that nobody has open. */
-static ProbeResult
-connect_datagram (GSocketAddress *address,
-                  int            *code)
-{
-  struct sockaddr_un native = { 0 };
-  int fd, result;
-
-  fd = l_system.socket (AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    {
-      *code = errno;
-      return PROBE_FAILED;
-    }
-
-  g_socket_address_to_native (address, &native, sizeof native, NULL);
-  L_SYSTEM_RETRY (result, l_system.connect (fd, (struct sockaddr *) &native,
-                                            g_socket_address_get_native_size (address)));
-  *code = result < 0 ? errno : 0;
-  l_system.close (fd);
-
-  return probe_from_code (*code);
-}
-
-static ProbeResult
-probe_place (const Place    *place,
-             GSocketAddress *address,
-             struct stat    *status,
-             int            *code)
-{
-  ProbeResult result;
-
-  if (place_lstat (place, status) < 0)
-    {
-      *code = errno;
-      return *code == ENOENT ? PROBE_ABSENT : probe_from_code (*code);
-    }
-
-  if (!S_ISSOCK (status->st_mode))
-    return PROBE_FOREIGN;
-
-  result = connect_datagram (address, code);
-  if (result == PROBE_FOREIGN && *code == EACCES && status->st_uid == geteuid ())
-    {
-      /* Our own, with a mode that shuts us out. */
-      l_system.fchmodat (place->directory, place->base, (status->st_mode & 07777) | S_IWUSR, 0);
-      result = connect_datagram (address, code);
-      if (result != PROBE_DEAD)
-        l_system.fchmodat (place->directory, place->base, status->st_mode & 07777, 0);
-    }
-
-  /* What was asked must be what would be removed. */
-  if (result == PROBE_DEAD && !place_is_where_it_was (place, status))
-    return PROBE_FOREIGN;
-
-  return result;
-}
-
-static gboolean
-remove_dead (const Place    *place,
-             GSocketAddress *address,
-             GError        **error)
-{
-  struct stat status = { 0 };
-  int code = 0;
-
-  switch (probe_place (place, address, &status, &code))
-    {
-    case PROBE_ABSENT:
-      return TRUE;
-
-    case PROBE_DEAD:
-      if (status.st_uid != geteuid () && place->owner != geteuid ())
-        break;
-      if (l_system.unlinkat (place->directory, place->base, 0) == 0 || errno == ENOENT)
-        return TRUE;
-      l_error_set_system (error, place->operation, place->path, errno);
-      return FALSE;
-
-    case PROBE_ALIVE:
-      l_error_set (error, place->operation, place->path, L_SOCKET_ERROR_ADDRESS_IN_USE,
-                   _("Another server has the name"));
-      return FALSE;
-
-    case PROBE_FAILED:
-      l_error_set_system (error, place->operation, place->path, code);
-      return FALSE;
-
-    case PROBE_FOREIGN:
-    default:
-      break;
-    }
-
-  if (status.st_mode != 0 && !S_ISSOCK (status.st_mode))
-    l_error_set (error, place->operation, place->path, L_SOCKET_ERROR_ADDRESS_IN_USE,
-                 _("Something that is not a socket has the name"));
-  else
-    l_error_set (error, place->operation, place->path, L_SOCKET_ERROR_ADDRESS_IN_USE,
-                 _("A socket of somebody else has the name"));
-  return FALSE;
-}
-
-/* Listening */
-
 void
-l_listener_init (LListener         *self,
-                 LReactor          *reactor,
-                 LReactorWatchFunc  func)
+l_listener_init (LListener        *self,
+                 LReactor         *reactor,
+                 LReactorWatchFunc func)
 {
   self->reactor = reactor;
   self->watch.func = func;
@@ -371,7 +55,7 @@ bind_address (int             fd,
 static gboolean
 bind_in_place (LListener      *self,
                int             fd,
-               const Place    *place,
+               const LPlace   *place,
                GSocketAddress *address,
                mode_t          mode,
                GError        **error)
@@ -384,7 +68,7 @@ bind_in_place (LListener      *self,
       return FALSE;
     }
 
-  if (place_lstat (place, &status) < 0 || !S_ISSOCK (status.st_mode) || !place_is_where_it_was (place, &status))
+  if (l_place_lstat (place, &status) < 0 || !S_ISSOCK (status.st_mode) || !l_place_is_where_it_was (place, &status))
     {
       l_error_set (error, place->operation, place->path, L_SOCKET_ERROR_ACCESS,
                    _("The directory was replaced by another meanwhile"));
@@ -396,7 +80,7 @@ bind_in_place (LListener      *self,
   self->process = getpid ();
 
   /* What the umask took away. Until listen() nobody can connect, so nobody is let in or shut out meanwhile. */
-  if ((status.st_mode & 07777) != mode && l_system.fchmodat (place->directory, place->base, mode, 0) < 0)
+  if ((status.st_mode & 07777) != mode && l_place_chmod (place, mode) < 0)
     {
       l_error_set_system (error, place->operation, place->path, errno);
       l_system.unlinkat (place->directory, place->base, 0);
@@ -428,13 +112,13 @@ start_listening (LListener      *self,
 static gboolean
 listen_in_place (LListener      *self,
                  int             fd,
-                 const Place    *place,
+                 const LPlace   *place,
                  GSocketAddress *address,
                  LServerOptions  options,
                  int             backlog,
                  GError        **error)
 {
-  if (!remove_dead (place, address, error) ||
+  if (!l_place_remove_dead (place, address, error) ||
       !bind_in_place (self, fd, place, address, get_mode (options), error))
     return FALSE;
 
@@ -455,20 +139,20 @@ listen_on_path (LListener      *self,
                 GError        **error)
 {
   gboolean done;
-  Place place;
-  Lock lock;
+  LPlace place;
+  LPlaceLock lock;
 
-  if (!open_place (&place, path, L_OPERATION_LISTEN, error))
+  if (!l_place_open (&place, path, L_OPERATION_LISTEN, error))
     return FALSE;
 
-  done = acquire_lock (&lock, path, L_OPERATION_LISTEN, error);
+  done = l_place_lock (&lock, &place, error);
   if (done)
     {
       done = listen_in_place (self, fd, &place, address, options, backlog, error);
-      release_lock (&lock);
+      l_place_unlock (&lock);
     }
 
-  close_place (&place);
+  l_place_close (&place);
   return done;
 }
 
@@ -490,11 +174,11 @@ listen_on_abstract_name (LListener      *self,
 }
 
 gboolean
-l_listener_listen (LListener       *self,
-                   GSocketAddress  *address,
-                   LServerOptions   options,
-                   int              backlog,
-                   GError         **error)
+l_listener_listen (LListener      *self,
+                   GSocketAddress *address,
+                   LServerOptions  options,
+                   int             backlog,
+                   GError        **error)
 {
   g_autofree char *name = l_address_to_name (address);
   gboolean done;
@@ -552,9 +236,9 @@ note_adopted_file (LListener *self)
 }
 
 gboolean
-l_listener_adopt (LListener  *self,
-                  gintptr     descriptor,
-                  GError    **error)
+l_listener_adopt (LListener *self,
+                  gintptr    descriptor,
+                  GError   **error)
 {
   g_autofree char *number = g_strdup_printf ("%" G_GINTPTR_FORMAT, descriptor);
   struct sockaddr_un native = { 0 };
@@ -612,26 +296,26 @@ unlink_our_name (LListener *self)
 {
   g_autofree char *path = NULL;
   struct stat status;
-  Place place;
-  Lock lock;
+  LPlace place;
+  LPlaceLock lock;
 
   if (self->address == NULL || l_address_is_abstract (self->address))
     return;
 
   path = l_address_to_name (self->address);
-  if (path == NULL || !open_place (&place, path, L_OPERATION_REMOVE, NULL))
+  if (path == NULL || !l_place_open (&place, path, L_OPERATION_REMOVE, NULL))
     return;
 
   /* While our descriptor is open nobody replaces the name, and its inode cannot be that of a successor: the lock only
    * keeps others from seeing us half gone, so one that cannot be had does not matter. */
-  if (!acquire_lock (&lock, path, L_OPERATION_REMOVE, NULL))
-    lock = (Lock) { .descriptor = -1 };
+  if (!l_place_lock (&lock, &place, NULL))
+    lock = (LPlaceLock) { .descriptor = -1 };
 
-  if (place_lstat (&place, &status) == 0 && is_ours (self, &status))
+  if (l_place_lstat (&place, &status) == 0 && is_ours (self, &status))
     l_system.unlinkat (place.directory, place.base, 0);
 
-  release_lock (&lock);
-  close_place (&place);
+  l_place_unlock (&lock);
+  l_place_close (&place);
 }
 
 void
@@ -678,9 +362,9 @@ l_listener_is_transient (int code)
 }
 
 gboolean
-l_listener_set_condition (LListener    *self,
-                          GIOCondition  condition,
-                          int          *code)
+l_listener_set_condition (LListener   *self,
+                          GIOCondition condition,
+                          int         *code)
 {
   gboolean done;
 
@@ -708,9 +392,9 @@ l_listener_wait (LListener *self,
 /* Such a name goes with its server, so there is nothing to remove; but a datagram socket would not meet a stream
  * socket there: each type has names of its own. */
 static gboolean
-check_abstract_name (GSocketAddress  *address,
-                     const char      *name,
-                     GError         **error)
+check_abstract_name (GSocketAddress *address,
+                     const char     *name,
+                     GError        **error)
 {
   int fd, result, errsv;
 
@@ -735,31 +419,32 @@ check_abstract_name (GSocketAddress  *address,
 }
 
 gboolean
-l_listener_remove (GSocketAddress  *address,
-                   GError         **error)
+l_listener_remove (GSocketAddress *address,
+                   GError        **error)
 {
   g_autofree char *name = l_address_to_name (address);
   struct stat status;
   gboolean done;
-  Place place;
-  Lock lock;
+  LPlace place;
+  LPlaceLock lock;
 
   if (l_address_is_abstract (address))
     return check_abstract_name (address, name, error);
 
-  if (l_system.fstatat (AT_FDCWD, name, &status, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+  if (l_system.fstatat (AT_FDCWD, name, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
+      (errno == ENOENT || errno == ENOTDIR))
     return TRUE;
 
-  if (!open_place (&place, name, L_OPERATION_REMOVE, error))
+  if (!l_place_open (&place, name, L_OPERATION_REMOVE, error))
     return FALSE;
 
-  done = acquire_lock (&lock, name, L_OPERATION_REMOVE, error);
+  done = l_place_lock (&lock, &place, error);
   if (done)
     {
-      done = remove_dead (&place, address, error);
-      release_lock (&lock);
+      done = l_place_remove_dead (&place, address, error);
+      l_place_unlock (&lock);
     }
 
-  close_place (&place);
+  l_place_close (&place);
   return done;
 }

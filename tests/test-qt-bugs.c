@@ -71,6 +71,13 @@ turn_for (guint msecs)
     g_main_context_iteration (NULL, TRUE);
 }
 
+static void
+assert_idle (gint64 cpu)
+{
+  if (!test_is_on_valgrind ())
+    g_assert_cmpint (test_get_cpu_time () - cpu, <, MAX_CPU);
+}
+
 /* 1: waiting for a place in the backlog keeps no processor busy, in the loop and in a wait. */
 static void
 test_backlog_spin (void)
@@ -85,11 +92,11 @@ test_backlog_spin (void)
 
   cpu = test_get_cpu_time ();
   turn_for (SPIN_MSECS);
-  g_assert_cmpint (test_get_cpu_time () - cpu, <, MAX_CPU);
+  assert_idle (cpu);
 
   cpu = test_get_cpu_time ();
   g_assert_false (l_socket_wait_for_connected (socket, SPIN_MSECS));
-  g_assert_cmpint (test_get_cpu_time () - cpu, <, MAX_CPU);
+  assert_idle (cpu);
 
   close (test_raw_accept (listener));
   TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_CONNECTED);
@@ -193,7 +200,7 @@ test_full_buffer_waits (void)
   g_assert_false (l_io_device_wait_for_ready_read (L_IO_DEVICE (socket), SPIN_MSECS));
   g_assert_cmpint (l_socket_get_error (socket), ==, L_SOCKET_ERROR_TIMEOUT);
   g_assert_false (l_socket_wait_for_disconnected (socket, SPIN_MSECS));
-  g_assert_cmpint (test_get_cpu_time () - cpu, <, MAX_CPU);
+  assert_idle (cpu);
   g_assert_cmpint (g_get_monotonic_time () - begin, >=, 2 * SPIN_MSECS * 1000);
   g_assert_cmpint (g_get_monotonic_time () - begin, <, (2 * SPIN_MSECS + 3000) * 1000);
 
@@ -211,7 +218,7 @@ test_full_buffer_hang_up (void)
   gint64 cpu = test_get_cpu_time ();
 
   turn_for (SPIN_MSECS);
-  g_assert_cmpint (test_get_cpu_time () - cpu, <, MAX_CPU);
+  assert_idle (cpu);
   close (raw);
   TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED);
   text = test_read (socket);
@@ -249,6 +256,12 @@ test_server_out_of_descriptors (void)
   gint64 cpu;
   int lowest;
 
+  if (test_is_on_valgrind ())
+    {
+      g_test_skip ("Valgrind accepts and then closes what is beyond the limit");
+      return;
+    }
+
   l_socket_connect_to_server (client, "market", READ_WRITE);
   lowest = dup (0);
   close (lowest);
@@ -258,7 +271,7 @@ test_server_out_of_descriptors (void)
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
   cpu = test_get_cpu_time ();
   turn_for (SPIN_MSECS);
-  g_assert_cmpint (test_get_cpu_time () - cpu, <, MAX_CPU);
+  assert_idle (cpu);
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
 
   test_trace_assert (trace, "error(resource)");

@@ -1186,6 +1186,8 @@ test_queue_fifo (void)
       raw_write (fds[i], text);
     }
 
+  /* All of them wait. */
+  test_turn_all ();
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
       g_autoptr(LSocket) peer = take (server);

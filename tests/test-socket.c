@@ -618,6 +618,33 @@ test_backlog_freed (void)
   busy_clear (&busy);
 }
 
+static gpointer
+accept_one (gpointer listener)
+{
+  close (test_raw_accept (GPOINTER_TO_INT (listener)));
+  return NULL;
+}
+
+/* A wait that is faster than the loop leaves it nothing to do. */
+static void
+test_backlog_waited_for (void)
+{
+  GThread *thread;
+  Busy busy;
+
+  busy_init (&busy);
+  l_socket_connect_to_server (busy.link.socket, "market", READ_WRITE);
+  thread = g_thread_new ("accept", accept_one, GINT_TO_POINTER (busy.link.listener));
+  g_assert_true (l_socket_wait_for_connected (busy.link.socket, -1));
+  g_thread_join (thread);
+  /* The backlog is empty again: whatever is tried now tells at once. */
+  busy.link.raw = test_raw_accept (busy.link.listener);
+  for (guint i = 0; i < 5; i++)
+    test_turn ();
+  test_trace_assert_lines (busy.link.trace, CONNECTING CONNECTED);
+  busy_clear (&busy);
+}
+
 #define TIMED_OUT                                                  \
   "error(timeout) connecting --- 0 market - timeout\n"             \
   "state-changed(unconnected) unconnected --- 0 - - timeout\n"
@@ -2521,13 +2548,6 @@ test_sync_connect (void)
   link_clear (&link);
 }
 
-static gpointer
-accept_when_connecting (gpointer listener)
-{
-  close (test_raw_accept (GPOINTER_TO_INT (listener)));
-  return NULL;
-}
-
 static GThread *helper;
 
 static void
@@ -2536,7 +2556,7 @@ start_accepting (TestTrace  *trace,
                  gpointer    listener)
 {
   if (g_str_equal (event, "state-changed(connecting)"))
-    helper = g_thread_new ("accept", accept_when_connecting, listener);
+    helper = g_thread_new ("accept", accept_one, listener);
 }
 
 static void
@@ -3291,6 +3311,7 @@ add_connecting (void)
   test_add ("/socket/connect/write-early", test_connect_write_early);
   test_add ("/socket/connect/write-early-dropped", test_connect_write_early_dropped);
   test_add ("/socket/backlog/freed", test_backlog_freed);
+  test_add ("/socket/backlog/waited-for", test_backlog_waited_for);
   test_add ("/socket/backlog/timeout", test_backlog_timeout);
   test_add ("/socket/backlog/no-timeout", test_backlog_no_timeout);
   test_add ("/socket/backlog/unlimited", test_backlog_unlimited);

@@ -166,6 +166,14 @@ test_get_cpu_time (void)
   return (gint64) time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
 }
 
+gboolean
+test_is_on_valgrind (void)
+{
+  const char *preload = g_getenv ("LD_PRELOAD");
+
+  return preload != NULL && strstr (preload, "vgpreload") != NULL;
+}
+
 /* g_test_expect_message() knows nothing of structured logging. */
 static gboolean warnings_expected;
 static guint n_warnings;

@@ -47,6 +47,8 @@ void        test_add_data             (const char    *path,
 
 /* The processor time of this thread, in microseconds. */
 gint64      test_get_cpu_time         (void);
+/* Valgrind is slow and has descriptors of its own: limits of either say nothing there. */
+gboolean    test_is_on_valgrind       (void);
 
 /* The warnings of the library that follow are no failure; ends with how many there were. */
 void        test_begin_warnings       (void);

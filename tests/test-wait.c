@@ -211,7 +211,8 @@ assert_timed_out (Link         *link,
   g_assert_false (result);
   g_assert_cmpint (elapsed, >=, SHORT * 1000);
   g_assert_cmpint (elapsed, <, (SHORT + LONG / 2) * 1000);
-  g_assert_cmpint (test_get_cpu_time () - link->cpu, <, 30000);
+  if (!test_is_on_valgrind ())
+    g_assert_cmpint (test_get_cpu_time () - link->cpu, <, 30000);
   g_assert_cmpint (l_socket_get_error (link->socket), ==, L_SOCKET_ERROR_TIMEOUT);
   g_assert_nonnull (l_io_device_get_error_string (get_device (link)));
   g_assert_false (test_trace_has (link->trace, "error(timeout)"));
@@ -999,14 +1000,13 @@ interrupted (Link *link)
   struct sigaction action = { .sa_handler = on_alarm };
   struct itimerval timer = { { 0, 3000 }, { 0, 3000 } };
   struct itimerval off = { { 0, 0 }, { 0, 0 } };
-  struct sigaction old;
 
   connect_link (link);
-  sigaction (SIGALRM, &action, &old);
+  sigaction (SIGALRM, &action, NULL);
   setitimer (ITIMER_REAL, &timer, NULL);
   TIMES_OUT (link, l_io_device_wait_for_ready_read (get_device (link), SHORT), L_SOCKET_STATE_CONNECTED);
+  /* The handler stays: the last signal may still be on its way. */
   setitimer (ITIMER_REAL, &off, NULL);
-  sigaction (SIGALRM, &old, NULL);
 }
 
 /* Connecting and closing without a loop. */
