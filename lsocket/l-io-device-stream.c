@@ -86,7 +86,7 @@ l_io_device_stream_read (LIODevice     *self,
         case G_POLLABLE_RETURN_OK:
           /* The reactor will notice the end; without one nobody else does. */
           if (n_read == 0 && priv->reactor == NULL)
-            l_io_device_dispatch (self, L_IO_RDHUP);
+            l_io_device_dispatch (self, G_IO_IN);
           return n_read;
 
         case G_POLLABLE_RETURN_WOULD_BLOCK:

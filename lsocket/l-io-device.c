@@ -374,7 +374,7 @@ l_io_device_class_init (LIODeviceClass *klass)
 static void
 flush_due (LReactorTask *task)
 {
-  LIODevicePrivate *priv = (LIODevicePrivate *) (gpointer) ((char *) task - G_STRUCT_OFFSET (LIODevicePrivate, flush_task));
+  LIODevicePrivate *priv = L_CONTAINER_OF (task, LIODevicePrivate, flush_task);
   LIODevice *self = priv->self;
 
   g_object_ref (self);

@@ -366,19 +366,12 @@ l_listener_set_condition (LListener   *self,
                           GIOCondition condition,
                           int         *code)
 {
-  gboolean done;
-
-  if (self->reactor == NULL || self->descriptor < 0)
+  if (self->reactor == NULL || self->descriptor < 0 ||
+      l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition))
     return TRUE;
 
-  if (self->watch.slot != 0)
-    done = l_reactor_set_condition (self->reactor, &self->watch, condition);
-  else
-    done = l_reactor_add_watch (self->reactor, &self->watch, self->descriptor, condition);
-  if (!done)
-    *code = errno;
-
-  return done;
+  *code = errno;
+  return FALSE;
 }
 
 gboolean

@@ -14,8 +14,16 @@ G_BEGIN_DECLS
 
 typedef struct _LReactor LReactor;
 
-/* The peer has shut down its writing side: the end of input, if not yet a hang-up. */
-#define L_IO_RDHUP ((GIOCondition) (1 << 13))
+/* The peer has shut down its writing side: the end of input, if not yet a hang-up. Elsewhere only reading tells. */
+#ifdef __linux__
+# define L_IO_RDHUP ((GIOCondition) (1 << 13))
+#else
+# define L_IO_RDHUP ((GIOCondition) 0)
+#endif
+
+/* The structure around a watch, a task or a timer. */
+#define L_CONTAINER_OF(pointer, Type, member) \
+  ((Type *) (gpointer) ((char *) (pointer) - G_STRUCT_OFFSET (Type, member)))
 
 typedef struct _LReactorWatch LReactorWatch;
 typedef void (* LReactorWatchFunc) (LReactorWatch *watch,
@@ -62,6 +70,11 @@ gboolean  l_reactor_add_watch          (LReactor           *self,
                                         GIOCondition        condition);
 gboolean  l_reactor_set_condition      (LReactor           *self,
                                         LReactorWatch      *watch,
+                                        GIOCondition        condition);
+/* The one or the other, whether it was added yet or not. */
+gboolean  l_reactor_watch              (LReactor           *self,
+                                        LReactorWatch      *watch,
+                                        gintptr             descriptor,
                                         GIOCondition        condition);
 void      l_reactor_remove_watch       (LReactor           *self,
                                         LReactorWatch      *watch);

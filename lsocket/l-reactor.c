@@ -319,6 +319,18 @@ l_reactor_set_condition (LReactor      *self,
   return done;
 }
 
+gboolean
+l_reactor_watch (LReactor      *self,
+                 LReactorWatch *watch,
+                 gintptr        descriptor,
+                 GIOCondition   condition)
+{
+  if (watch->slot == 0)
+    return l_reactor_add_watch (self, watch, descriptor, condition);
+
+  return l_reactor_set_condition (self, watch, condition);
+}
+
 void
 l_reactor_remove_watch (LReactor      *self,
                         LReactorWatch *watch)

@@ -47,7 +47,7 @@ end_pause (LServer *self)
 void
 l_server_pause_timer_func (LReactorTimer *timer)
 {
-  end_pause (((LServerPrivate *) (gpointer) ((char *) timer - G_STRUCT_OFFSET (LServerPrivate, pause_timer)))->self);
+  end_pause (L_CONTAINER_OF (timer, LServerPrivate, pause_timer)->self);
 }
 
 /* Trying at once would keep a processor busy for nothing. One signal an episode. */
@@ -103,8 +103,7 @@ void
 l_server_watch_func (LReactorWatch *watch,
                      GIOCondition   condition)
 {
-  LServerPrivate *priv = (LServerPrivate *) (gpointer) ((char *) watch - G_STRUCT_OFFSET (LListener, watch) -
-                                                        G_STRUCT_OFFSET (LServerPrivate, listener));
+  LServerPrivate *priv = L_CONTAINER_OF (watch, LServerPrivate, listener.watch);
   LServer *self = g_object_ref (priv->self);
 
   /* One a wake: asking until there is none costs more than the loop does. */

@@ -305,7 +305,7 @@ try_to_connect (LSocket *self)
 void
 l_socket_connect_timer_func (LReactorTimer *timer)
 {
-  LSocketPrivate *priv = (LSocketPrivate *) (gpointer) ((char *) timer - G_STRUCT_OFFSET (LSocketPrivate, connect_timer));
+  LSocketPrivate *priv = L_CONTAINER_OF (timer, LSocketPrivate, connect_timer);
   LSocket *self = g_object_ref (priv->self);
 
   if (priv->state == L_SOCKET_STATE_CONNECTING)
@@ -809,8 +809,7 @@ void
 l_socket_watch_func (LReactorWatch *watch,
                      GIOCondition   condition)
 {
-  LSocketPrivate *priv = (LSocketPrivate *) (gpointer) ((char *) watch - G_STRUCT_OFFSET (LTransport, watch) -
-                                                        G_STRUCT_OFFSET (LSocketPrivate, transport));
+  LSocketPrivate *priv = L_CONTAINER_OF (watch, LSocketPrivate, transport.watch);
 
   l_io_device_dispatch (l_socket_get_device (priv->self), condition);
 }

@@ -42,29 +42,29 @@ void tool_stdio_restore     (void);
 void tool_stdio_end_output  (void);
 
 /* A connection joined to standard input and output, to a command or to itself. */
-typedef struct _ToolJoint ToolJoint;
+typedef struct _ToolRelay ToolRelay;
 
-/* The connection has ended and everything was delivered; from the main loop, and the joint may be freed in it. */
-typedef void (* ToolJointFunc) (ToolJoint *joint,
+/* The connection has ended and everything was delivered; from the main loop, and the relay may be freed in it. */
+typedef void (* ToolRelayFunc) (ToolRelay *relay,
                                 gpointer   user_data);
 
-ToolJoint *tool_joint_new               (LSocket        *socket,
-                                         ToolJointFunc   ended,
+ToolRelay *tool_relay_new               (LSocket        *socket,
+                                         ToolRelayFunc   ended,
                                          gpointer        user_data);
-void       tool_joint_free              (ToolJoint      *self);
-int        tool_joint_get_status        (ToolJoint      *self);
-gboolean   tool_joint_get_input_ended   (ToolJoint      *self);
-gboolean   tool_joint_get_output_failed (ToolJoint      *self);
+void       tool_relay_free              (ToolRelay      *self);
+int        tool_relay_get_status        (ToolRelay      *self);
+gboolean   tool_relay_get_input_ended   (ToolRelay      *self);
+gboolean   tool_relay_get_output_failed (ToolRelay      *self);
 
 /* One of these, then start(), for a socket that is connected or about to be. */
-void       tool_joint_set_echo          (ToolJoint      *self);
-void       tool_joint_set_stdio         (ToolJoint      *self,
+void       tool_relay_set_echo          (ToolRelay      *self);
+void       tool_relay_set_stdio         (ToolRelay      *self,
                                          gboolean        has_input,
                                          gboolean        keeps_output);
-void       tool_joint_set_command       (ToolJoint      *self,
+void       tool_relay_set_command       (ToolRelay      *self,
                                          char          **argv);
-void       tool_joint_start             (ToolJoint      *self);
+void       tool_relay_start             (ToolRelay      *self);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (ToolJoint, tool_joint_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ToolRelay, tool_relay_free)
 
 G_END_DECLS

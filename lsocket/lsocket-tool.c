@@ -112,10 +112,10 @@ run_loop (void)
 /* connect */
 
 static void
-on_connect_ended (ToolJoint *joint,
+on_connect_ended (ToolRelay *relay,
                   gpointer   unused)
 {
-  quit (tool_joint_get_status (joint));
+  quit (tool_relay_get_status (relay));
 }
 
 static LSocketOptions
@@ -135,15 +135,15 @@ static int
 run_connect (const char *name)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(ToolJoint) joint = tool_joint_new (socket, on_connect_ended, NULL);
+  g_autoptr(ToolRelay) relay = tool_relay_new (socket, on_connect_ended, NULL);
 
   l_socket_set_options (socket, get_name_options ());
   l_socket_set_connect_timeout (socket, opt_timeout);
 
   tool_stdio_prepare ();
   tool_trace_object (socket, "socket");
-  tool_joint_set_stdio (joint, TRUE, FALSE);
-  tool_joint_start (joint);
+  tool_relay_set_stdio (relay, TRUE, FALSE);
+  tool_relay_start (relay);
   l_socket_connect_to_server (socket, name, L_OPEN_MODE_READ_WRITE);
 
   return run_loop ();
@@ -155,7 +155,7 @@ typedef struct
 {
   LServer    *server;  /* (owned) */
   char      **argv;    /* (owned) (nullable), the command for each client */
-  GPtrArray  *joints;  /* (element-type ToolJoint) */
+  GPtrArray  *relays;  /* (element-type ToolRelay) */
   guint       n_clients;
   gboolean    input_ended;
 } Listener;
@@ -163,18 +163,18 @@ typedef struct
 static void serve (Listener *self);
 
 static void
-on_client_ended (ToolJoint *joint,
+on_client_ended (ToolRelay *relay,
                  gpointer   user_data)
 {
   Listener *self = user_data;
-  int status = tool_joint_get_status (joint);
+  int status = tool_relay_get_status (relay);
 
   /* Later clients would find it as broken. */
-  if (!opt_keep_open || tool_joint_get_output_failed (joint))
+  if (!opt_keep_open || tool_relay_get_output_failed (relay))
     quit (status);
 
-  self->input_ended = tool_joint_get_input_ended (joint);
-  g_ptr_array_remove_fast (self->joints, joint);
+  self->input_ended = tool_relay_get_input_ended (relay);
+  g_ptr_array_remove_fast (self->relays, relay);
   if (!is_over)
     serve (self);
 }
@@ -184,19 +184,19 @@ serve_client (Listener *self,
               LSocket  *socket)
 {
   g_autofree char *label = g_strdup_printf ("client %u", ++self->n_clients);
-  ToolJoint *joint = tool_joint_new (socket, on_client_ended, self);
+  ToolRelay *relay = tool_relay_new (socket, on_client_ended, self);
 
-  g_ptr_array_add (self->joints, joint);
+  g_ptr_array_add (self->relays, relay);
   tool_trace_object (socket, label);
   tool_trace_print (socket, "accepted");
 
   if (opt_echo)
-    tool_joint_set_echo (joint);
+    tool_relay_set_echo (relay);
   else if (self->argv != NULL)
-    tool_joint_set_command (joint, self->argv);
+    tool_relay_set_command (relay, self->argv);
   else
-    tool_joint_set_stdio (joint, !self->input_ended, opt_keep_open);
-  tool_joint_start (joint);
+    tool_relay_set_stdio (relay, !self->input_ended, opt_keep_open);
+  tool_relay_start (relay);
 }
 
 /* Takes the clients that wait. Standard input and output serve one at a time. */
@@ -205,7 +205,7 @@ serve (Listener *self)
 {
   gboolean is_shared = opt_echo || self->argv != NULL;
 
-  while (is_shared || self->joints->len == 0)
+  while (is_shared || self->relays->len == 0)
     {
       g_autoptr(LSocket) socket = l_server_next_pending_connection (self->server);
 
@@ -274,11 +274,11 @@ run_listen (const char *name)
     tool_stdio_prepare ();
 
   self.server = l_server_new ();
-  self.joints = g_ptr_array_new_with_free_func ((GDestroyNotify) tool_joint_free);
+  self.relays = g_ptr_array_new_with_free_func ((GDestroyNotify) tool_relay_free);
   status = listen_and_serve (&self, name);
 
   l_server_close (self.server);
-  g_ptr_array_unref (self.joints);
+  g_ptr_array_unref (self.relays);
   g_object_unref (self.server);
   g_strfreev (self.argv);
   return status;

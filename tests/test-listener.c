@@ -1182,18 +1182,38 @@ test_lock_none_left (void)
   remove_directory (directory);
 }
 
+static void
+test_lock_by_link (void)
+{
+  g_autofree char *directory = make_directory ("real", 0700);
+  g_autofree char *link = test_build_path ("link");
+  g_autofree char *path = g_build_filename (directory, "market", NULL);
+  g_autofree char *linked_path = g_build_filename (link, "market", NULL);
+  g_autofree char *dotted_path = g_strconcat (directory, "/./market", NULL);
+  g_autofree char *lock = NULL, *linked_lock = NULL, *dotted_lock = NULL;
+
+  /* Several paths lead to one name, and one lock. */
+  g_assert_cmpint (symlink (directory, link), ==, 0);
+  lock = watch_lock (path);
+  linked_lock = watch_lock (linked_path);
+  dotted_lock = watch_lock (dotted_path);
+  g_assert_cmpstr (linked_lock, ==, lock);
+  g_assert_cmpstr (dotted_lock, ==, lock);
+  g_unlink (link);
+  remove_directory (directory);
+}
+
 /* The runtime directory */
 
 static void
-assert_runtime_directory_refused (const char   *directory,
-                                  LSocketError  code)
+assert_runtime_directory_refused (const char *directory)
 {
   g_autofree char *old = g_strdup (g_getenv ("XDG_RUNTIME_DIR"));
 
   g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
-  assert_listen_fails ("market", L_SERVER_OPTIONS_NONE, code);
-  assert_connect_fails ("market", L_SOCKET_OPTIONS_NONE, code);
-  assert_remove_fails ("market", L_SERVER_OPTIONS_NONE, code);
+  assert_listen_fails ("market", L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_ACCESS);
+  assert_connect_fails ("market", L_SOCKET_OPTIONS_NONE, L_SOCKET_ERROR_ACCESS);
+  assert_remove_fails ("market", L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_ACCESS);
   g_setenv ("XDG_RUNTIME_DIR", old, TRUE);
 }
 
@@ -1202,7 +1222,7 @@ test_runtime_writable (gconstpointer data)
 {
   g_autofree char *directory = make_directory ("runtime", GPOINTER_TO_UINT (data));
 
-  assert_runtime_directory_refused (directory, L_SOCKET_ERROR_ACCESS);
+  assert_runtime_directory_refused (directory);
   assert_directory (directory, "");
   remove_directory (directory);
 }
@@ -1215,11 +1235,11 @@ test_runtime_not_ours (void)
   if (geteuid () == 0)
     {
       g_assert_cmpint (chown (directory, NOBODY, NOBODY), ==, 0);
-      assert_runtime_directory_refused (directory, L_SOCKET_ERROR_ACCESS);
+      assert_runtime_directory_refused (directory);
     }
   else
     {
-      assert_runtime_directory_refused ("/usr", L_SOCKET_ERROR_ACCESS);
+      assert_runtime_directory_refused ("/usr");
     }
   remove_directory (directory);
 }
@@ -1228,8 +1248,16 @@ static void
 test_runtime_missing (void)
 {
   g_autofree char *directory = test_build_path ("missing");
+  g_autofree char *old = g_strdup (g_getenv ("XDG_RUNTIME_DIR"));
+  g_autoptr(GError) error = NULL;
 
-  assert_runtime_directory_refused (directory, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
+  assert_listen_fails ("market", L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  assert_connect_fails ("market", L_SOCKET_OPTIONS_NONE, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  /* There is nothing. */
+  g_assert_true (l_server_remove ("market", L_SERVER_OPTIONS_NONE, &error));
+  g_assert_no_error (error);
+  g_setenv ("XDG_RUNTIME_DIR", old, TRUE);
   assert_absent (directory);
 }
 
@@ -1240,7 +1268,7 @@ test_runtime_symlink (void)
   g_autofree char *link = test_build_path ("link");
 
   g_assert_cmpint (symlink (directory, link), ==, 0);
-  assert_runtime_directory_refused (link, L_SOCKET_ERROR_ACCESS);
+  assert_runtime_directory_refused (link);
   g_unlink (link);
   remove_directory (directory);
 }
@@ -1251,7 +1279,7 @@ test_runtime_file (void)
   g_autofree char *file = test_build_path ("file");
 
   g_assert_true (g_file_set_contents (file, "precious", -1, NULL));
-  assert_runtime_directory_refused (file, L_SOCKET_ERROR_ACCESS);
+  assert_runtime_directory_refused (file);
   g_unlink (file);
 }
 
@@ -1702,10 +1730,13 @@ test_directory_is_file (void)
 {
   g_autofree char *file = test_build_path ("file");
   g_autofree char *path = g_build_filename (file, "market", NULL);
+  g_autoptr(GError) error = NULL;
 
   g_assert_true (g_file_set_contents (file, "precious", -1, NULL));
   assert_listen_fails (path, L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_SERVER_NOT_FOUND);
   assert_connect_fails (path, L_SOCKET_OPTIONS_NONE, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  g_assert_true (l_server_remove (path, L_SERVER_OPTIONS_NONE, &error));
+  g_assert_no_error (error);
   g_unlink (file);
 }
 
@@ -1862,6 +1893,7 @@ main (int   argc,
   test_add ("/listener/lock/left", test_lock_left);
   test_add ("/listener/lock/held-at-close", test_lock_held_at_close);
   test_add ("/listener/lock/symlink", test_lock_symlink);
+  test_add ("/listener/lock/by-link", test_lock_by_link);
   test_add ("/listener/lock/none-left", test_lock_none_left);
 
   test_add_data ("/listener/runtime/writable-by-all", GUINT_TO_POINTER (0777), test_runtime_writable);

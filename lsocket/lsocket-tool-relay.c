@@ -21,10 +21,10 @@
 #define PIECE (64 * 1024)
 #define BUFFER_SIZE (4 * PIECE)
 
-struct _ToolJoint
+struct _ToolRelay
 {
   LSocket       *socket;      /* (owned) */
-  ToolJointFunc  ended;
+  ToolRelayFunc  ended;
   gpointer       user_data;
   char         **argv;        /* (owned) (nullable), of the command */
   GSubprocess   *command;     /* (owned) (nullable), while it runs */
@@ -50,13 +50,13 @@ struct _ToolJoint
 static guint8 piece[PIECE];
 
 static LIODevice *
-get_device (ToolJoint *self)
+get_device (ToolRelay *self)
 {
   return L_IO_DEVICE (self->socket);
 }
 
 static gboolean
-is_in_state (ToolJoint    *self,
+is_in_state (ToolRelay    *self,
              LSocketState  state)
 {
   return l_socket_get_state (self->socket) == state;
@@ -65,7 +65,7 @@ is_in_state (ToolJoint    *self,
 static gboolean
 on_end (gpointer user_data)
 {
-  ToolJoint *self = user_data;
+  ToolRelay *self = user_data;
 
   self->end_id = 0;
   self->ended (self, self->user_data);
@@ -74,14 +74,14 @@ on_end (gpointer user_data)
 
 /* From the loop: a handler of the socket may be running. */
 static void
-check_end (ToolJoint *self)
+check_end (ToolRelay *self)
 {
   if (is_in_state (self, L_SOCKET_STATE_UNCONNECTED) && self->output_over && self->command == NULL && self->end_id == 0)
     self->end_id = g_idle_add (on_end, self);
 }
 
 static void
-set_status (ToolJoint *self,
+set_status (ToolRelay *self,
             int        status)
 {
   if (self->status == TOOL_STATUS_OK)
@@ -91,7 +91,7 @@ set_status (ToolJoint *self,
 /* Sending */
 
 static void
-close_input (ToolJoint *self)
+close_input (ToolRelay *self)
 {
   g_clear_handle_id (&self->input_id, g_source_remove);
   if (self->input >= 0 && !self->is_stdio)
@@ -101,7 +101,7 @@ close_input (ToolJoint *self)
 
 /* Nothing more is to be sent. */
 static void
-finish_sending (ToolJoint *self)
+finish_sending (ToolRelay *self)
 {
   if (!is_in_state (self, L_SOCKET_STATE_CONNECTED))
     return;
@@ -113,7 +113,7 @@ finish_sending (ToolJoint *self)
 }
 
 static void
-count_unsent (ToolJoint *self)
+count_unsent (ToolRelay *self)
 {
   self->unsent = l_io_device_get_bytes_to_write (get_device (self));
 }
@@ -124,7 +124,7 @@ static gboolean on_input (int          fd,
 
 /* Reads the input exactly while the socket has room for what comes. */
 static void
-update_input (ToolJoint *self)
+update_input (ToolRelay *self)
 {
   gboolean wanted = self->input >= 0 && is_in_state (self, L_SOCKET_STATE_CONNECTED) &&
                     l_io_device_get_bytes_to_write (get_device (self)) <= BUFFER_SIZE - PIECE;
@@ -136,7 +136,7 @@ update_input (ToolJoint *self)
 }
 
 static void
-end_input (ToolJoint *self)
+end_input (ToolRelay *self)
 {
   self->input_ended = TRUE;
   close_input (self);
@@ -144,7 +144,7 @@ end_input (ToolJoint *self)
 }
 
 static void
-handle_input_error (ToolJoint *self,
+handle_input_error (ToolRelay *self,
                     int        errsv)
 {
   if (errsv == EAGAIN || errsv == EINTR)
@@ -160,7 +160,7 @@ on_input (int          fd,
           GIOCondition condition,
           gpointer     user_data)
 {
-  ToolJoint *self = user_data;
+  ToolRelay *self = user_data;
   gssize n_read = read (fd, piece, sizeof piece);
 
   if (n_read > 0)
@@ -185,7 +185,7 @@ on_input (int          fd,
 /* Delivering */
 
 static void
-close_output (ToolJoint *self)
+close_output (ToolRelay *self)
 {
   int fd = self->output;
 
@@ -201,7 +201,7 @@ close_output (ToolJoint *self)
 }
 
 static void
-finish_output (ToolJoint *self)
+finish_output (ToolRelay *self)
 {
   if (self->output_over)
     return;
@@ -212,14 +212,14 @@ finish_output (ToolJoint *self)
     finish_sending (self);
 }
 
-static void deliver (ToolJoint *self);
+static void deliver (ToolRelay *self);
 
 static gboolean
 on_output_ready (int          fd,
                  GIOCondition condition,
                  gpointer     user_data)
 {
-  ToolJoint *self = user_data;
+  ToolRelay *self = user_data;
 
   self->output_id = 0;
   deliver (self);
@@ -229,7 +229,7 @@ on_output_ready (int          fd,
 /* A command may end before it has read everything. Where standard output goes nowhere there is nothing left to do: as
  * after SIGPIPE, and as quietly. */
 static void
-handle_output_error (ToolJoint *self,
+handle_output_error (ToolRelay *self,
                      int        errsv)
 {
   if (errsv == EINTR)
@@ -257,7 +257,7 @@ handle_output_error (ToolJoint *self,
 
 /* Writes what was received until the output takes no more. */
 static void
-deliver_to_output (ToolJoint *self)
+deliver_to_output (ToolRelay *self)
 {
   gssize n_read;
 
@@ -277,7 +277,7 @@ deliver_to_output (ToolJoint *self)
 
 /* Gives back what was received until the socket takes no more. */
 static void
-deliver_to_peer (ToolJoint *self)
+deliver_to_peer (ToolRelay *self)
 {
   while (is_in_state (self, L_SOCKET_STATE_CONNECTED) && self->unsent < BUFFER_SIZE)
     {
@@ -296,7 +296,7 @@ deliver_to_peer (ToolJoint *self)
 }
 
 static void
-deliver (ToolJoint *self)
+deliver (ToolRelay *self)
 {
   if (self->is_echo)
     deliver_to_peer (self);
@@ -310,7 +310,7 @@ deliver (ToolJoint *self)
 
 static void
 on_ready_read (LIODevice *device,
-               ToolJoint *self)
+               ToolRelay *self)
 {
   deliver (self);
 }
@@ -318,7 +318,7 @@ on_ready_read (LIODevice *device,
 static void
 on_bytes_written (LIODevice *device,
                   guint64    count,
-                  ToolJoint *self)
+                  ToolRelay *self)
 {
   count_unsent (self);
   update_input (self);
@@ -328,7 +328,7 @@ on_bytes_written (LIODevice *device,
 
 static void
 on_read_channel_finished (LIODevice *device,
-                          ToolJoint *self)
+                          ToolRelay *self)
 {
   self->peer_finished = TRUE;
   deliver (self);
@@ -336,7 +336,7 @@ on_read_channel_finished (LIODevice *device,
 
 /* Whether there is something that was not even read yet. It is lost if nobody else will be served. */
 static gboolean
-has_input (ToolJoint *self)
+has_input (ToolRelay *self)
 {
   GPollFD poll_fd = { self->input, G_IO_IN, 0 };
 
@@ -345,7 +345,7 @@ has_input (ToolJoint *self)
 
 /* A peer may close when it has heard enough, as long as everything that there was to say was sent. */
 static gboolean
-is_expected (ToolJoint    *self,
+is_expected (ToolRelay    *self,
              LSocketError  error)
 {
   if (error != L_SOCKET_ERROR_PEER_CLOSED || self->unsent > 0)
@@ -357,7 +357,7 @@ is_expected (ToolJoint    *self,
 static void
 on_error (LSocket      *socket,
           LSocketError  error,
-          ToolJoint    *self)
+          ToolRelay    *self)
 {
   if (is_expected (self, error))
     return;
@@ -368,7 +368,7 @@ on_error (LSocket      *socket,
 
 static void
 on_connected (LSocket   *socket,
-              ToolJoint *self)
+              ToolRelay *self)
 {
   update_input (self);
   if (self->input < 0 && !self->is_echo)
@@ -378,7 +378,7 @@ on_connected (LSocket   *socket,
 static void
 on_state_changed (LSocket      *socket,
                   LSocketState  state,
-                  ToolJoint    *self)
+                  ToolRelay    *self)
 {
   if (state == L_SOCKET_STATE_CLOSING)
     update_input (self);
@@ -400,7 +400,7 @@ on_command_ended (GObject      *source,
 {
   GSubprocess *command = G_SUBPROCESS (source);
   g_autoptr(GError) error = NULL;
-  ToolJoint *self;
+  ToolRelay *self;
 
   if (!g_subprocess_wait_finish (command, result, &error))
     return;
@@ -417,7 +417,7 @@ on_command_ended (GObject      *source,
 }
 
 static void
-run_command (ToolJoint *self)
+run_command (ToolRelay *self)
 {
   GSubprocessFlags flags = G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE;
   g_autoptr(GError) error = NULL;
@@ -456,12 +456,12 @@ stop_command (GSubprocess *command)
 
 /* What lsocket-tool.c calls */
 
-ToolJoint *
-tool_joint_new (LSocket       *socket,
-                ToolJointFunc  ended,
+ToolRelay *
+tool_relay_new (LSocket       *socket,
+                ToolRelayFunc  ended,
                 gpointer       user_data)
 {
-  ToolJoint *self = g_new0 (ToolJoint, 1);
+  ToolRelay *self = g_new0 (ToolRelay, 1);
   LIODevice *device = L_IO_DEVICE (socket);
 
   self->socket = g_object_ref (socket);
@@ -478,7 +478,7 @@ tool_joint_new (LSocket       *socket,
 }
 
 void
-tool_joint_free (ToolJoint *self)
+tool_relay_free (ToolRelay *self)
 {
   g_signal_handlers_disconnect_by_data (self->socket, self);
   l_socket_abort (self->socket);
@@ -498,31 +498,31 @@ tool_joint_free (ToolJoint *self)
 }
 
 int
-tool_joint_get_status (ToolJoint *self)
+tool_relay_get_status (ToolRelay *self)
 {
   return self->status;
 }
 
 gboolean
-tool_joint_get_input_ended (ToolJoint *self)
+tool_relay_get_input_ended (ToolRelay *self)
 {
   return self->input_ended;
 }
 
 gboolean
-tool_joint_get_output_failed (ToolJoint *self)
+tool_relay_get_output_failed (ToolRelay *self)
 {
   return self->output_failed;
 }
 
 void
-tool_joint_set_echo (ToolJoint *self)
+tool_relay_set_echo (ToolRelay *self)
 {
   self->is_echo = TRUE;
 }
 
 void
-tool_joint_set_stdio (ToolJoint *self,
+tool_relay_set_stdio (ToolRelay *self,
                       gboolean   has_input,
                       gboolean   keeps_output)
 {
@@ -534,14 +534,14 @@ tool_joint_set_stdio (ToolJoint *self,
 }
 
 void
-tool_joint_set_command (ToolJoint  *self,
+tool_relay_set_command (ToolRelay  *self,
                         char      **argv)
 {
   self->argv = g_strdupv (argv);
 }
 
 void
-tool_joint_start (ToolJoint *self)
+tool_relay_start (ToolRelay *self)
 {
   g_signal_connect (self->socket, "ready-read", G_CALLBACK (on_ready_read), self);
   g_signal_connect (self->socket, "bytes-written", G_CALLBACK (on_bytes_written), self);
