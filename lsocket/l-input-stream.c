@@ -60,6 +60,32 @@ l_input_stream_read_nonblocking (GPollableInputStream  *stream,
   return read_from_device (L_INPUT_STREAM (stream), buffer, count, FALSE, NULL, error);
 }
 
+static void
+l_input_stream_read_async (GInputStream        *stream,
+                           void                *buffer,
+                           gsize                count,
+                           int                  io_priority,
+                           GCancellable        *cancellable,
+                           GAsyncReadyCallback  callback,
+                           gpointer             user_data)
+{
+  LInputStream *self = L_INPUT_STREAM (stream);
+  GTask *task;
+
+  /* In another context the inherited one polls. */
+  if (self->device == NULL || !l_io_device_is_in_reactor (self->device))
+    {
+      G_INPUT_STREAM_CLASS (l_input_stream_parent_class)->read_async (stream, buffer, count, io_priority, cancellable,
+                                                                      callback, user_data);
+      return;
+    }
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, l_input_stream_read_async);
+  g_task_set_priority (task, io_priority);
+  l_io_device_start_read (self->device, task, L_READ_SOME, buffer, count);
+}
+
 static gboolean
 is_ready (GObject *stream)
 {
@@ -99,6 +125,7 @@ l_input_stream_class_init (LInputStreamClass *klass)
   GInputStreamClass *stream_class = G_INPUT_STREAM_CLASS (klass);
 
   stream_class->read_fn = l_input_stream_read;
+  stream_class->read_async = l_input_stream_read_async;
 }
 
 static void

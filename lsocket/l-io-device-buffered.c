@@ -164,10 +164,13 @@ l_io_device_read_all (LIODevice  *self,
 }
 
 /* The length of the first line with its newline, or 0 when the buffer holds no whole one. */
-static gsize
-find_line (LIODevicePrivate *priv)
+gsize
+l_io_device_find_line (LIODevice *self)
 {
-  return l_buffer_find (&priv->input, priv->transaction_offset, '\n') + 1 - (gssize) priv->transaction_offset;
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gssize newline = l_buffer_find (&priv->input, priv->transaction_offset, '\n');
+
+  return newline < 0 ? 0 : newline + 1 - priv->transaction_offset;
 }
 
 /**
@@ -206,7 +209,9 @@ l_io_device_read_line (LIODevice  *self,
   if (!check_readable (priv, error))
     return NULL;
 
-  n_read = l_io_device_can_read_line (self) ? find_line (priv) : get_available (priv);
+  n_read = l_io_device_find_line (self);
+  if (n_read == 0)
+    n_read = get_available (priv);
   if (max_length != 0)
     n_read = MIN (n_read, max_length);
 
@@ -241,7 +246,7 @@ l_io_device_can_read_line (LIODevice *self)
   if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL))
     return FALSE;
 
-  return l_buffer_find (&priv->input, priv->transaction_offset, '\n') >= 0;
+  return l_io_device_find_line (self) > 0;
 }
 
 /**

@@ -77,6 +77,7 @@ typedef struct
   gsize           n_written;          /* since the last bytes-written */
 
   char           *error_string;       /* (owned) (nullable) */
+  GTask          *read_task;          /* (owned) (nullable): the one asynchronous read that is under way */
   GInputStream   *input_stream;       /* (owned) (nullable): made on first use */
   GOutputStream  *output_stream;      /* (owned) (nullable): made on first use */
 
@@ -170,6 +171,36 @@ void              l_io_device_schedule_flush    (LIODevice     *self);
 void              l_io_device_emit_ready_read   (LIODevice     *self);
 void              l_io_device_emit_bytes_written (LIODevice    *self,
                                                  guint64        count);
+
+/* l-io-device-async.c */
+typedef enum
+{
+  L_READ_LINE,
+  L_READ_BYTES,
+  L_READ_SOME,  /* a stream's: as much as is there, straight into the caller's memory where possible */
+} LReadKind;
+
+/* Takes the task. */
+void              l_io_device_start_read        (LIODevice     *self,
+                                                 GTask         *task,
+                                                 LReadKind      kind,
+                                                 void          *buffer,
+                                                 gsize          count);
+/* Answers the read that is under way, if there is one and it can be; the callback may run at once. */
+gboolean          l_io_device_answer_read       (LIODevice     *self);
+void              l_io_device_answer_direct_read (LIODevice    *self,
+                                                 gsize          n_read);
+/* The same in another turn of the loop. */
+void              l_io_device_schedule_answer   (LIODevice     *self);
+void              l_io_device_fail_read         (LIODevice     *self);
+/* How many bytes it still needs; and where to receive them, NULL: into the input buffer. */
+gsize             l_io_device_get_wanted        (LIODevice     *self);
+void             *l_io_device_get_read_target   (LIODevice     *self,
+                                                 gsize         *count);
+gsize             l_io_device_find_line         (LIODevice     *self);
+
+/* Whether the calling thread's context is the one whose loop serves the device. */
+gboolean          l_io_device_is_in_reactor     (LIODevice     *self);
 
 /* For the two streams. They block when told to, and then until the cancellable says otherwise. */
 

@@ -69,11 +69,13 @@ static gsize
 get_input_room (LIODevicePrivate *priv)
 {
   gsize size = l_buffer_get_size (&priv->input);
+  gsize room;
 
   if (priv->read_buffer_size == 0)
     return G_MAXSIZE;
 
-  return priv->read_buffer_size > size ? priv->read_buffer_size - size : 0;
+  room = priv->read_buffer_size > size ? priv->read_buffer_size - size : 0;
+  return priv->read_task != NULL ? MAX (room, l_io_device_get_wanted (priv->self)) : room;
 }
 
 static gboolean
@@ -106,6 +108,27 @@ l_io_device_update_condition (LIODevice *self)
 
 /* Input */
 
+/* A read of the stream waits: straight into the memory of its caller. */
+static GPollableReturn
+receive_into_target (LIODevice  *self,
+                     gsize      *n_read,
+                     gboolean   *more,
+                     GError    **error)
+{
+  gsize count;
+  void *target = l_io_device_get_read_target (self, &count);
+  GPollableReturn result;
+
+  result = l_io_device_get_funcs (self)->read_data (self, target, count, n_read, error);
+  if (result != G_POLLABLE_RETURN_OK || *n_read == 0)
+    return result;
+
+  *more = *n_read == count;
+  l_io_device_get_private (self)->n_arrivals++;
+  l_io_device_answer_direct_read (self, *n_read);
+  return result;
+}
+
 /* One read into the input buffer; *more: there may be more to come at once. */
 static GPollableReturn
 receive_once (LIODevice  *self,
@@ -118,6 +141,9 @@ receive_once (LIODevice  *self,
   gsize count = MIN (room, SCRATCH_SIZE);
   Scratch *scratch = get_scratch ();
   GPollableReturn result;
+
+  if (l_io_device_get_read_target (self, &count) != NULL)
+    return receive_into_target (self, n_read, more, error);
 
   return_scratch (scratch);
   result = l_io_device_get_funcs (self)->read_data (self, scratch->data, count, n_read, error);
@@ -171,17 +197,38 @@ announce_input (LIODevice *self)
   flush_after_handler (self);
 }
 
+/* Answers the reads that wait for what was received; TRUE if something is left that is news to the program. */
+static gboolean
+answer_reads (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  /* The callback of one may begin the next. */
+  while (l_io_device_answer_read (self))
+    ;
+
+  return priv->read_task == NULL && l_io_device_get_bytes_available (self) > 0;
+}
+
 /* FALSE: the session is over or does not receive any more. */
 static gboolean
 announce_and_check (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  Scratch *scratch = get_scratch ();
   guint session = priv->session;
 
-  if (priv->in_ready_read)
-    priv->ready_read_due = TRUE;
-  else if ((priv->open_mode & L_OPEN_MODE_READ_ONLY) != 0)
-    announce_input (self);
+  if (answer_reads (self))
+    {
+      if (priv->in_ready_read)
+        priv->ready_read_due = TRUE;
+      else
+        announce_input (self);
+    }
+  else if (scratch->borrower == self)
+    {
+      return_scratch (scratch);
+    }
 
   return priv->session == session && can_receive (priv);
 }
@@ -241,7 +288,7 @@ receive_silently (LIODevice    *self,
   if (room > 0)
     result = receive_once (self, room, &n_read, &more, NULL);
 
-  if (n_read > 0)
+  if (n_read > 0 && answer_reads (self))
     priv->ready_read_due = TRUE;
 
   priv->parked = (condition & (G_IO_HUP | G_IO_ERR)) != 0;

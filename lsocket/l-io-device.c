@@ -116,6 +116,8 @@ l_io_device_dispose (GObject *object)
   l_buffer_clear (&priv->input);
   priv->open_mode = L_OPEN_MODE_NOT_OPEN;
 
+  l_io_device_fail_read (self);
+
   G_OBJECT_CLASS (l_io_device_parent_class)->dispose (object);
 
   drop_streams (self);
@@ -419,6 +421,14 @@ l_io_device_set_reactor (LIODevice *self,
   priv->reactor = reactor;
 }
 
+gboolean
+l_io_device_is_in_reactor (LIODevice *self)
+{
+  LReactor *reactor = l_io_device_get_private (self)->reactor;
+
+  return reactor != NULL && l_reactor_is_thread_default (reactor);
+}
+
 void
 l_io_device_set_opening (LIODevice *self,
                          LOpenMode  mode)
@@ -478,6 +488,7 @@ l_io_device_end_input (LIODevice *self)
 
   priv->input_enabled = FALSE;
   priv->input_ended = TRUE;
+  l_io_device_schedule_answer (self);
   l_io_device_update_condition (self);
 }
 
@@ -516,6 +527,7 @@ l_io_device_end (LIODevice *self)
   priv->condition = 0;
   priv->n_written = 0;
   l_buffer_clear (&priv->output);
+  l_io_device_schedule_answer (self);
   if (priv->output_stream != NULL)
     l_output_stream_fail_tasks (L_OUTPUT_STREAM (priv->output_stream));
 
@@ -546,6 +558,7 @@ l_io_device_close (LIODevice *self)
   priv->in_transaction = FALSE;
   priv->transaction_offset = 0;
   l_buffer_clear (&priv->input);
+  l_io_device_fail_read (self);
   drop_streams (self);
   l_io_device_update_condition (self);
   set_open_mode (self, L_OPEN_MODE_NOT_OPEN);

@@ -154,6 +154,31 @@ gboolean l_io_device_write_bytes (LIODevice *self,
                                   GError   **error);
 
 LSOCKET_AVAILABLE_IN_1_0
+void    l_io_device_read_line_async   (LIODevice            *self,
+                                       gsize                 max_length,
+                                       GCancellable         *cancellable,
+                                       GAsyncReadyCallback   callback,
+                                       gpointer              user_data);
+
+LSOCKET_AVAILABLE_IN_1_0
+char   *l_io_device_read_line_finish  (LIODevice            *self,
+                                       GAsyncResult         *result,
+                                       gsize                *length,
+                                       GError              **error);
+
+LSOCKET_AVAILABLE_IN_1_0
+void    l_io_device_read_bytes_async  (LIODevice            *self,
+                                       gsize                 count,
+                                       GCancellable         *cancellable,
+                                       GAsyncReadyCallback   callback,
+                                       gpointer              user_data);
+
+LSOCKET_AVAILABLE_IN_1_0
+GBytes *l_io_device_read_bytes_finish (LIODevice            *self,
+                                       GAsyncResult         *result,
+                                       GError              **error);
+
+LSOCKET_AVAILABLE_IN_1_0
 gboolean l_io_device_wait_for_ready_read    (LIODevice *self,
                                              int        msecs);
 

@@ -37,17 +37,26 @@ is_same_file (const struct stat *a,
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* A name may have become a link meanwhile. Systems that cannot do without following one say so. */
+/* A name may have become a link meanwhile. EOPNOTSUPP says just that, or that the system cannot do without following. */
 int
 l_place_chmod (const LPlace *place,
                mode_t        mode)
 {
   int result = l_system.fchmodat (place->directory, place->base, mode, AT_SYMLINK_NOFOLLOW);
+  struct stat status;
 
-  if (result < 0 && errno == EOPNOTSUPP)
-    result = l_system.fchmodat (place->directory, place->base, mode, 0);
+  if (result == 0 || errno != EOPNOTSUPP)
+    return result;
 
-  return result;
+  if (l_system.fstatat (place->directory, place->base, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    return -1;
+  if (!S_ISSOCK (status.st_mode))
+    {
+      errno = EACCES;
+      return -1;
+    }
+
+  return l_system.fchmodat (place->directory, place->base, mode, 0);
 }
 
 gboolean

@@ -223,6 +223,14 @@ l_reactor_ref_thread_default (void)
   return l_reactor_ref_for_context (context);
 }
 
+gboolean
+l_reactor_is_thread_default (LReactor *self)
+{
+  GMainContext *context = g_main_context_get_thread_default ();
+
+  return self->context == (context != NULL ? context : g_main_context_default ());
+}
+
 LReactor *
 l_reactor_ref (LReactor *self)
 {

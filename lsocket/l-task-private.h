@@ -8,8 +8,13 @@
 
 G_BEGIN_DECLS
 
-/* Calls back in the task's context, with the task, when its cancellable is cancelled; not after the task is gone. */
-void l_task_watch_cancellable (GTask                   *task,
-                               GCancellableSourceFunc   callback);
+/* Calls back in the task's context, with the task, when its cancellable is cancelled. NULL: it has none. */
+GSource *l_task_watch             (GTask                  *task,
+                                   GCancellableSourceFunc  callback) G_GNUC_WARN_UNUSED_RESULT;
+void     l_task_unwatch           (GSource                *source);
+
+/* The same until the task is gone, for one that has no data of its own. */
+void     l_task_watch_cancellable (GTask                  *task,
+                                   GCancellableSourceFunc  callback);
 
 G_END_DECLS

@@ -6,11 +6,26 @@
 
 #include "l-task-private.h"
 
-static void
-destroy_source (gpointer data)
+GSource *
+l_task_watch (GTask                  *task,
+              GCancellableSourceFunc  callback)
 {
-  GSource *source = data;
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  GSource *source;
 
+  if (cancellable == NULL)
+    return NULL;
+
+  source = g_cancellable_source_new (cancellable);
+  g_source_set_callback (source, G_SOURCE_FUNC (callback), task, NULL);
+  g_source_attach (source, g_task_get_context (task));
+
+  return source;
+}
+
+void
+l_task_unwatch (GSource *source)
+{
   g_source_destroy (source);
   g_source_unref (source);
 }
@@ -19,14 +34,8 @@ void
 l_task_watch_cancellable (GTask                  *task,
                           GCancellableSourceFunc  callback)
 {
-  GCancellable *cancellable = g_task_get_cancellable (task);
-  GSource *source;
+  GSource *source = l_task_watch (task, callback);
 
-  if (cancellable == NULL)
-    return;
-
-  source = g_cancellable_source_new (cancellable);
-  g_source_set_callback (source, G_SOURCE_FUNC (callback), task, NULL);
-  g_source_attach (source, g_task_get_context (task));
-  g_task_set_task_data (task, source, destroy_source);
+  if (source != NULL)
+    g_task_set_task_data (task, source, (GDestroyNotify) l_task_unwatch);
 }

@@ -93,6 +93,7 @@ static struct
   mode_t    allowed_mode; /* what bind() may make at most */
   void      (* before_bind) (void);
   void      (* before_flock) (int fd);
+  void      (* before_fchmodat) (void);
   void      (* before_unlinkat) (int dir);
 } fake;
 
@@ -212,6 +213,8 @@ static void
 check_fchmodat (int dir, const char *path, mode_t mode, int flags)
 {
   record ("fchmodat %o", (guint) mode);
+  if (fake.before_fchmodat != NULL)
+    fake.before_fchmodat ();
 }
 
 static void
@@ -1501,6 +1504,41 @@ test_swapped_before_bind_for_socket (void)
   close (victim);
 }
 
+static void
+swap_name (void)
+{
+  g_autofree char *path = get_path ();
+  g_autofree char *precious = g_build_filename (directory, "precious", NULL);
+
+  fake.before_fchmodat = NULL;
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  g_assert_cmpint (symlink (precious, path), ==, 0);
+}
+
+static void
+test_swapped_before_chmod (void)
+{
+  g_autofree char *path = get_path ();
+  g_autofree char *precious = g_build_filename (directory, "precious", NULL);
+  g_autoptr(LServer) server = l_server_new ();
+  mode_t old_mask = set_umask (0077);
+  struct stat status;
+
+  /* In a directory that others may write the name may be a link to a file of ours when its mode is set. */
+  g_assert_true (g_file_set_contents (precious, "precious", -1, NULL));
+  g_assert_cmpint (g_chmod (precious, 0600), ==, 0);
+  l_server_set_options (server, L_SERVER_OPTIONS_WORLD_ACCESS);
+  fake.before_fchmodat = swap_name;
+  g_assert_false (l_server_listen (server, path, NULL));
+  g_assert_null (fake.before_fchmodat);
+  set_umask (old_mask);
+  g_assert_cmpint (lstat (precious, &status), ==, 0);
+  g_assert_cmpuint (status.st_mode & 07777, ==, 0600);
+  g_unlink (path);
+  g_assert_cmpint (g_unlink (precious), ==, 0);
+  g_assert_true (is_directory_empty ());
+}
+
 static int rival = -1;
 
 /* Whoever had the lock removes its file, and the next makes a new one: all before we have ours. */
@@ -1648,6 +1686,7 @@ main (int   argc,
   g_test_add_func ("/faults/born-mode", test_born_mode);
   g_test_add_func ("/faults/swapped/before-bind", test_swapped_before_bind);
   g_test_add_func ("/faults/swapped/before-bind-for-socket", test_swapped_before_bind_for_socket);
+  g_test_add_func ("/faults/swapped/before-chmod", test_swapped_before_chmod);
   g_test_add_func ("/faults/replaced-lock", test_replaced_lock);
   g_test_add_func ("/faults/swapped/before-unlink", test_swapped_before_unlink);
   g_test_add_func ("/faults/swapped/before-close", test_swapped_before_close);

@@ -1163,7 +1163,6 @@ test_lock_symlink (void)
 static void
 test_lock_none_left (void)
 {
-  g_autofree char *path = test_build_path ("market");
   g_autofree char *directory = make_directory ("elsewhere", 0700);
   g_autofree char *elsewhere = g_build_filename (directory, "market", NULL);
   g_autoptr(LServer) server = new_server ("market", L_SERVER_OPTIONS_NONE);

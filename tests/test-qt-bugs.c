@@ -285,7 +285,7 @@ test_server_out_of_descriptors (void)
 static void
 test_name_in_use (void)
 {
-  g_autoptr(LServer) first = listen_at ("market", L_SERVER_OPTIONS_USER_ACCESS);
+  g_autoptr(LServer) first G_GNUC_UNUSED = listen_at ("market", L_SERVER_OPTIONS_USER_ACCESS);
   LServer *second = l_server_new ();
   g_autofree char *path = test_build_path ("market");
   g_autofree char *file = test_build_path ("file");

@@ -63,16 +63,6 @@ turn_by_hand (Fixture *fixture,
   return ready;
 }
 
-static gboolean
-skip_unless_epoll (Fixture *fixture)
-{
-  if (g_str_equal (fixture->reactor->backend->name, "epoll"))
-    return FALSE;
-
-  g_test_skip ("only with epoll");
-  return TRUE;
-}
-
 /* One end of a socketpair with a watch; the other end is the test's. */
 typedef struct _Channel Channel;
 
@@ -747,9 +737,6 @@ test_watch_add_fails (Fixture       *fixture,
 {
   Channel channel;
 
-  if (skip_unless_epoll (fixture))
-    return;
-
   channel_open (&channel, fixture);
   channel_feed (&channel);
   interpose_epoll_ctl (ENOSPC);
@@ -774,9 +761,6 @@ test_watch_modify_fails (Fixture       *fixture,
 {
   Channel channel;
 
-  if (skip_unless_epoll (fixture))
-    return;
-
   channel_open (&channel, fixture);
   channel_add (&channel, G_IO_IN);
   interpose_epoll_ctl (ENOMEM);
@@ -798,9 +782,6 @@ test_watch_no_needless_calls (Fixture       *fixture,
                               gconstpointer  unused)
 {
   Channel channel;
-
-  if (skip_unless_epoll (fixture))
-    return;
 
   channel_open (&channel, fixture);
   interpose_epoll_ctl (0);
@@ -1970,9 +1951,13 @@ main (int   argc,
   ADD ("watch/descriptor-reused", test_watch_descriptor_reused);
   ADD ("watch/duplicated-descriptor", test_watch_duplicated_descriptor);
   ADD ("watch/many", test_watch_many);
-  ADD ("watch/add-fails", test_watch_add_fails);
-  ADD ("watch/modify-fails", test_watch_modify_fails);
-  ADD ("watch/no-needless-calls", test_watch_no_needless_calls);
+  /* The other backend makes no system call of its own that could fail or be counted. */
+  if (g_strcmp0 (g_getenv ("LSOCKET_REACTOR"), "poll") != 0)
+    {
+      ADD ("watch/add-fails", test_watch_add_fails);
+      ADD ("watch/modify-fails", test_watch_modify_fails);
+      ADD ("watch/no-needless-calls", test_watch_no_needless_calls);
+    }
 
   ADD ("nested/loop", test_nested_loop);
   ADD ("nested/itself", test_nested_itself);

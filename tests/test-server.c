@@ -2533,7 +2533,6 @@ static void
 test_exhausted_close_in_error (void)
 {
   g_autoptr(LServer) server = new_server ("market");
-  g_autofree char *path = g_strdup (l_server_get_full_server_name (server));
   int fd = raw_connect (server);
 
   g_signal_connect (server, "error", G_CALLBACK (close_server), NULL);

@@ -3129,7 +3129,7 @@ act_write_and_flush (gpointer data)
 static void
 act_read (gpointer data)
 {
-  g_autoptr(GBytes) bytes = l_io_device_read_all (L_IO_DEVICE (((Run *) data)->socket), NULL);
+  g_autoptr(GBytes) bytes G_GNUC_UNUSED = l_io_device_read_all (L_IO_DEVICE (((Run *) data)->socket), NULL);
 }
 
 static void

@@ -1597,7 +1597,6 @@ test_converters (void)
   g_autoptr(GOutputStream) packed = NULL;
   g_autoptr(GInputStream) unpacked = NULL;
   g_autoptr(GAsyncResult) written = NULL;
-  g_autoptr(GAsyncResult) closed = NULL;
   g_autoptr(GAsyncResult) collected = NULL;
   g_autoptr(GBytes) bytes = NULL;
   g_autoptr(GError) error = NULL;

@@ -1,0 +1,398 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "l-io-device-private.h"
+#include "l-task-private.h"
+
+#include <glib/gi18n-lib.h>
+#include <string.h>
+
+/* Asynchronous reading: one operation at a time, answered from the loop's dispatch when what it waits for has come. */
+
+/* What a line without a limit may add to a full buffer at a time, in bytes. */
+#define LINE_CHUNK 4096
+
+typedef struct
+{
+  LIODevice *device;        /* (unowned): the task's source, or the device of its stream */
+  LReadKind  kind;
+  gsize      count;         /* the most to read; 0 with L_READ_LINE: no limit */
+  void      *buffer;        /* (unowned): where L_READ_SOME goes */
+  GSource   *cancel_source; /* (owned) (nullable) */
+} LReadOperation;
+
+static void
+free_operation (gpointer data)
+{
+  LReadOperation *operation = data;
+
+  g_clear_pointer (&operation->cancel_source, l_task_unwatch);
+  g_free (operation);
+}
+
+static LReadOperation *
+get_operation (LIODevicePrivate *priv)
+{
+  return priv->read_task != NULL ? g_task_get_task_data (priv->read_task) : NULL;
+}
+
+/* How much can be answered with; 0: not yet, or, once the input has ended, nothing. */
+static gsize
+get_answer_size (LIODevice            *self,
+                 const LReadOperation *operation)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gsize available = l_io_device_get_bytes_available (self);
+  gsize size = 0;
+
+  switch (operation->kind)
+    {
+    case L_READ_LINE:
+      size = l_io_device_find_line (self);
+      if (operation->count != 0 && (size > operation->count || (size == 0 && available >= operation->count)))
+        size = operation->count;
+      break;
+    case L_READ_BYTES:
+      size = available >= operation->count ? operation->count : 0;
+      break;
+    case L_READ_SOME:
+    default:
+      return MIN (available, operation->count);
+    }
+
+  return size == 0 && priv->input_ended ? available : size;
+}
+
+static void
+answer_with_input (LIODevice *self,
+                   GTask     *task,
+                   gsize      size)
+{
+  LReadOperation *operation = g_task_get_task_data (task);
+  GError *error = NULL;
+  GBytes *bytes;
+
+  if (operation->kind == L_READ_SOME)
+    {
+      gssize n_read = l_io_device_read (self, operation->buffer, size, &error);
+
+      if (n_read >= 0)
+        g_task_return_int (task, n_read);
+      else
+        g_task_return_error (task, error);
+      return;
+    }
+
+  bytes = l_io_device_read_bytes (self, size, &error);
+  if (bytes != NULL)
+    g_task_return_pointer (task, bytes, (GDestroyNotify) g_bytes_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+gboolean
+l_io_device_answer_read (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LReadOperation *operation = get_operation (priv);
+  g_autoptr(GTask) task = NULL;
+  gsize size;
+
+  if (operation == NULL)
+    return FALSE;
+
+  size = get_answer_size (self, operation);
+  if (size == 0 && !priv->input_ended && l_io_device_is_readable (self) &&
+      (operation->count > 0 || operation->kind == L_READ_LINE))
+    return FALSE;
+
+  task = g_steal_pointer (&priv->read_task);
+  /* A stream tells its end by 0 bytes, a device by an error. */
+  if (size == 0 && operation->kind == L_READ_SOME && l_io_device_is_readable (self))
+    g_task_return_int (task, 0);
+  else
+    answer_with_input (self, task, size);
+
+  return TRUE;
+}
+
+static gboolean
+answer_later (gpointer user_data)
+{
+  GTask *task = user_data;
+  LIODevice *self = ((LReadOperation *) g_task_get_task_data (task))->device;
+
+  if (self != NULL && l_io_device_get_private (self)->read_task == task)
+    l_io_device_answer_read (self);
+
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+fail_later (gpointer task)
+{
+  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The device is not open"));
+  return G_SOURCE_REMOVE;
+}
+
+/* The device goes, its stream lives on. */
+void
+l_io_device_fail_read (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  g_autoptr(GTask) task = g_steal_pointer (&priv->read_task);
+  g_autoptr(GSource) source = NULL;
+  LReadOperation *operation;
+
+  if (task == NULL)
+    return;
+
+  operation = g_task_get_task_data (task);
+  operation->device = NULL;
+  source = g_idle_source_new ();
+  g_task_attach_source (task, source, fail_later);
+}
+
+void
+l_io_device_schedule_answer (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  g_autoptr(GSource) source = NULL;
+
+  if (priv->read_task == NULL)
+    return;
+
+  source = g_idle_source_new ();
+  g_task_attach_source (priv->read_task, source, answer_later);
+}
+
+gsize
+l_io_device_get_wanted (LIODevice *self)
+{
+  const LReadOperation *operation = get_operation (l_io_device_get_private (self));
+  gsize available = l_io_device_get_bytes_available (self);
+
+  if (operation == NULL)
+    return 0;
+
+  /* A line may be of any length. */
+  return operation->count > available ? operation->count - available : LINE_CHUNK;
+}
+
+void *
+l_io_device_get_read_target (LIODevice *self,
+                             gsize     *count)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  const LReadOperation *operation = get_operation (priv);
+
+  if (operation == NULL || operation->kind != L_READ_SOME || priv->in_transaction ||
+      l_buffer_get_size (&priv->input) > 0)
+    return NULL;
+
+  *count = operation->count;
+  return operation->buffer;
+}
+
+void
+l_io_device_answer_direct_read (LIODevice *self,
+                                gsize      n_read)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  g_autoptr(GTask) task = g_steal_pointer (&priv->read_task);
+
+  g_task_return_int (task, n_read);
+}
+
+static gboolean
+on_read_cancelled (GCancellable *cancellable,
+                   gpointer      user_data)
+{
+  GTask *task = user_data;
+  LIODevice *self = ((LReadOperation *) g_task_get_task_data (task))->device;
+
+  if (self != NULL && l_io_device_get_private (self)->read_task == task)
+    {
+      l_io_device_get_private (self)->read_task = NULL;
+      g_task_return_error_if_cancelled (task);
+      g_object_unref (task);
+    }
+
+  return G_SOURCE_REMOVE;
+}
+
+void
+l_io_device_start_read (LIODevice *self,
+                        GTask     *task,
+                        LReadKind  kind,
+                        void      *buffer,
+                        gsize      count)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LReadOperation *operation;
+
+  g_task_set_check_cancellable (task, FALSE);
+  if (g_task_return_error_if_cancelled (task))
+    {
+      g_object_unref (task);
+      return;
+    }
+
+  if (priv->read_task != NULL)
+    {
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING, "%s", _("Another read is under way"));
+      g_object_unref (task);
+      return;
+    }
+
+  operation = g_new0 (LReadOperation, 1);
+  operation->device = self;
+  operation->kind = kind;
+  operation->buffer = buffer;
+  operation->count = count;
+  g_task_set_task_data (task, operation, free_operation);
+
+  priv->read_task = task;
+  if (l_io_device_answer_read (self))
+    return;
+
+  operation->cancel_source = l_task_watch (task, on_read_cancelled);
+  l_io_device_update_condition (self);
+}
+
+/**
+ * l_io_device_read_line_async:
+ * @self: a device that is open for reading
+ * @max_length: the most bytes to read; 0: no limit
+ * @cancellable: (nullable): ends the waiting; nothing is read then
+ * @callback: (scope async): called when there is a line
+ * @user_data: (closure): for @callback
+ *
+ * Reads a whole line up to and with its newline, or @max_length bytes, or what is left at the end of the input.
+ *
+ * There is no [signal@LSocket.IODevice::ready-read] for the bytes that it takes, and
+ * [property@LSocket.IODevice:read-buffer-size] does not keep a longer line from being received. Only one such function, or
+ * read of the input stream, can be under way: another fails with %G_IO_ERROR_PENDING. The callback is never called before
+ * the function has returned.
+ *
+ * Since: 1.0
+ */
+void
+l_io_device_read_line_async (LIODevice           *self,
+                             gsize                max_length,
+                             GCancellable        *cancellable,
+                             GAsyncReadyCallback  callback,
+                             gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (L_IS_IO_DEVICE (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, l_io_device_read_line_async);
+  l_io_device_start_read (self, task, L_READ_LINE, NULL, max_length);
+}
+
+/**
+ * l_io_device_read_line_finish:
+ * @self: a device
+ * @result: what the callback was given
+ * @length: (out) (optional): the number of bytes read
+ * @error: return location for an error
+ *
+ * Gets the result of [method@LSocket.IODevice.read_line_async]. A NUL follows the bytes, which may hold others.
+ *
+ * Returns: (transfer full) (array length=length) (element-type guint8): the bytes; %NULL with %G_IO_ERROR_CLOSED when the
+ *   input has ended and everything was read, with %G_IO_ERROR_PERMISSION_DENIED, %G_IO_ERROR_PENDING or %G_IO_ERROR_CANCELLED
+ *
+ * Since: 1.0
+ */
+char *
+l_io_device_read_line_finish (LIODevice     *self,
+                              GAsyncResult  *result,
+                              gsize         *length,
+                              GError       **error)
+{
+  g_autoptr(GBytes) bytes = NULL;
+  gsize size;
+  char *line;
+
+  g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (length != NULL)
+    *length = 0;
+  bytes = g_task_propagate_pointer (G_TASK (result), error);
+  if (bytes == NULL)
+    return NULL;
+
+  size = g_bytes_get_size (bytes);
+  line = g_malloc (size + 1);
+  memcpy (line, g_bytes_get_data (bytes, NULL), size);
+  line[size] = '\0';
+
+  if (length != NULL)
+    *length = size;
+  return line;
+}
+
+/**
+ * l_io_device_read_bytes_async:
+ * @self: a device that is open for reading
+ * @count: how many bytes to read
+ * @cancellable: (nullable): ends the waiting; nothing is read then
+ * @callback: (scope async): called when there are so many bytes
+ * @user_data: (closure): for @callback
+ *
+ * Reads exactly @count bytes, fewer only at the end of the input.
+ *
+ * What [method@LSocket.IODevice.read_line_async] says of signals, limits and other reads holds here too.
+ *
+ * Since: 1.0
+ */
+void
+l_io_device_read_bytes_async (LIODevice           *self,
+                              gsize                count,
+                              GCancellable        *cancellable,
+                              GAsyncReadyCallback  callback,
+                              gpointer             user_data)
+{
+  GTask *task;
+
+  g_return_if_fail (L_IS_IO_DEVICE (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, l_io_device_read_bytes_async);
+  l_io_device_start_read (self, task, L_READ_BYTES, NULL, count);
+}
+
+/**
+ * l_io_device_read_bytes_finish:
+ * @self: a device
+ * @result: what the callback was given
+ * @error: return location for an error
+ *
+ * Gets the result of [method@LSocket.IODevice.read_bytes_async].
+ *
+ * Returns: (transfer full): the bytes; %NULL with %G_IO_ERROR_CLOSED when the input has ended and everything was read, with
+ *   %G_IO_ERROR_PERMISSION_DENIED, %G_IO_ERROR_PENDING or %G_IO_ERROR_CANCELLED
+ *
+ * Since: 1.0
+ */
+GBytes *
+l_io_device_read_bytes_finish (LIODevice     *self,
+                               GAsyncResult  *result,
+                               GError       **error)
+{
+  g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
