@@ -145,6 +145,8 @@ void              l_io_device_dispatch          (LIODevice     *self,
 /* Receives all that the system holds, beyond read-buffer-size too. */
 void              l_io_device_drain_input       (LIODevice     *self);
 gboolean          l_io_device_flush             (LIODevice     *self);
+/* What was written in a handler leaves when that has returned. */
+void              l_io_device_flush_after_handler (LIODevice   *self);
 void              l_io_device_flush_in_turn     (LIODevice     *self);
 /* One turn of a wait: sends, receives, and blocks for more of either. FALSE at the deadline, or when cancelled. */
 gboolean          l_io_device_wait_turn         (LIODevice     *self,

@@ -162,8 +162,8 @@ receive_once (LIODevice  *self,
   return result;
 }
 
-static void
-flush_after_handler (LIODevice *self)
+void
+l_io_device_flush_after_handler (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
@@ -194,7 +194,7 @@ announce_input (LIODevice *self)
   priv->parked = FALSE;
   priv->input_parked = FALSE;
   l_io_device_update_condition (self);
-  flush_after_handler (self);
+  l_io_device_flush_after_handler (self);
 }
 
 /* Answers the reads that wait for what was received; TRUE if something is left that is news to the program. */
@@ -675,7 +675,7 @@ wait_for_bytes_written (LIODevice *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gboolean is_over = FALSE;
-  guint n_departures;
+  guint n_departures = priv->n_departures;
   guint session;
 
   if (!l_io_device_get_funcs (self)->wait_until_open (self, deadline))
@@ -689,7 +689,6 @@ wait_for_bytes_written (LIODevice *self,
     }
 
   session = priv->session;
-  n_departures = priv->n_departures;
   flush_unless_blocked (self);
 
   while (priv->n_departures == n_departures)

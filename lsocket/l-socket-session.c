@@ -224,8 +224,8 @@ establish (LSocket *self)
   else
     set_full_name (self);
   l_io_device_set_open (l_socket_get_device (self), priv->mode);
-  if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED))
-    l_socket_emit_connected (self);
+  if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED) && l_socket_emit_connected (self))
+    l_io_device_flush_after_handler (l_socket_get_device (self));
   return_task (task, NULL);
 }
 

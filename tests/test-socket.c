@@ -116,6 +116,29 @@ test_connect_ok (void)
 }
 
 static void
+write_from_handler (LSocket  *socket,
+             gpointer  unused)
+{
+  test_write (socket, "hello");
+}
+
+static void
+test_connect_write_in_handler (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("What is written in connected leaves when the handler has returned");
+
+  l_server_listen (server, "market", &error);
+  g_assert_no_error (error);
+  g_signal_connect (socket, "connected", G_CALLBACK (write_from_handler), NULL);
+  l_socket_connect_to_server (socket, "market", L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 0);
+}
+
+static void
 test_connect_path (void)
 {
   Link link;
@@ -3293,6 +3316,7 @@ add_connecting (void)
   static const char * const ends[] = { "abort", "disconnect", "close" };
 
   test_add ("/socket/connect/ok", test_connect_ok);
+  test_add ("/socket/connect/write-in-handler", test_connect_write_in_handler);
   test_add ("/socket/connect/path", test_connect_path);
   test_add ("/socket/connect/temp-directory", test_connect_temp_directory);
   test_add ("/socket/connect/abstract", test_connect_abstract);
