@@ -46,14 +46,17 @@ void            l_server_emit_new_connection      (LServer       *self);
 void            l_server_emit_error               (LServer       *self,
                                                    LSocketError   error);
 
-/* l-server-accept.c: listening, accepting, handing out. */
+/* l-server-listen.c */
+void            l_server_stop_listening           (LServer       *self);
+
+/* l-server-accept.c: accepting and handing out. */
 void            l_server_watch_func               (LReactorWatch *watch,
                                                    GIOCondition   condition);
 void            l_server_pause_timer_func         (LReactorTimer *timer);
 void            l_server_real_incoming_connection (LServer       *self,
                                                    gintptr        descriptor);
 void            l_server_update_condition         (LServer       *self);
-void            l_server_stop_listening           (LServer       *self);
+void            l_server_end_pause                (LServer       *self);
 void            l_server_fail_accept_tasks        (LServer       *self);
 void            l_server_release_connections      (LServer       *self);
 
