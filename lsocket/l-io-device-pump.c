@@ -282,6 +282,7 @@ receive_silently (LIODevice    *self,
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize room = get_input_room (priv);
   GPollableReturn result = G_POLLABLE_RETURN_FAILED;
+  guint session = priv->session;
   gsize n_read = 0;
   gboolean more;
 
@@ -290,6 +291,8 @@ receive_silently (LIODevice    *self,
 
   if (n_read > 0 && answer_reads (self))
     priv->ready_read_due = TRUE;
+  if (priv->session != session)
+    return;
 
   priv->parked = (condition & (G_IO_HUP | G_IO_ERR)) != 0;
   priv->input_parked = (condition & L_IO_RDHUP) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK);
