@@ -46,6 +46,7 @@ struct _LReactor
   gint64                 process;  /* whose set that is (epoll) */
   guint                  cursor;   /* where the next round begins (poll) */
 
+  GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
   GMainContext          *context;  /* (unowned): only compared */
   GArray                *slots;    /* (element-type LReactorSlot), the first is never used */
   guint32                free_slot;

@@ -55,28 +55,47 @@ poll_remove (LReactor      *self,
   slot->tag = NULL;
 }
 
+/* The condition and the event of the next slot, counted round; 0: nothing. */
+static GIOCondition
+query_next_slot (LReactor *self,
+                 guint64  *event_id)
+{
+  GIOCondition condition = 0;
+  LReactorSlot *slot;
+
+  g_mutex_lock (&self->lock);
+  slot = l_reactor_get_slot (self, self->cursor++ % self->slots->len);
+  if (slot->watch != NULL && slot->tag != NULL)
+    {
+      condition = g_source_query_unix_fd (&self->parent, slot->tag);
+      *event_id = l_reactor_get_event_id (self, slot->watch);
+    }
+  g_mutex_unlock (&self->lock);
+
+  return condition;
+}
+
 static void
 poll_dispatch (LReactor *self)
 {
-  guint n_slots = self->slots->len;
   guint n_events = 0;
+  guint n_slots;
+
+  g_mutex_lock (&self->lock);
+  n_slots = self->slots->len;
+  g_mutex_unlock (&self->lock);
 
   /* Handlers add and remove slots, so each is looked up anew; the cursor keeps a full round from starving the rest. */
   for (guint i = 0; i < n_slots && n_events < L_REACTOR_MAX_EVENTS; i++)
     {
-      guint32 index = self->cursor++ % n_slots;
-      LReactorSlot *slot = l_reactor_get_slot (self, index);
-      GIOCondition condition;
+      guint64 event_id;
+      GIOCondition condition = query_next_slot (self, &event_id);
 
-      if (slot->watch == NULL || slot->tag == NULL)
-        continue;
-
-      condition = g_source_query_unix_fd (&self->parent, slot->tag);
       if (condition == 0)
         continue;
 
       n_events++;
-      l_reactor_dispatch_event (self, l_reactor_get_event_id (self, slot->watch), condition);
+      l_reactor_dispatch_event (self, event_id, condition);
     }
 }
 

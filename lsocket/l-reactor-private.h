@@ -8,9 +8,10 @@
 
 G_BEGIN_DECLS
 
-/* Readiness of many descriptors, deferred work and timers of one GMainContext behind one GSource. Everything here is
- * called in the thread that runs the context. The memory of a watch, a task or a timer is the caller's, all zero
- * before its first use; whatever is removed or cancelled is never called again, also not from the round that runs. */
+/* Readiness of many descriptors, deferred work and timers of one GMainContext behind one GSource. Watches, tasks and
+ * timers are told in the thread that runs the context; threads that run none and only wait may share one. The memory of
+ * a watch, a task or a timer is the caller's, all zero before its first use; whatever is removed or cancelled is never
+ * called again, also not from the round that runs. */
 
 typedef struct _LReactor LReactor;
 

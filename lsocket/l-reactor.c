@@ -60,13 +60,18 @@ static gboolean
 l_reactor_prepare (GSource *source,
                    int     *timeout)
 {
+  LReactor *self = (LReactor *) source;
+  gboolean due;
+
   *timeout = -1;
 
-  if (!is_due ((LReactor *) source, timeout))
-    return FALSE;
+  g_mutex_lock (&self->lock);
+  due = is_due (self, timeout);
+  g_mutex_unlock (&self->lock);
 
-  *timeout = 0;
-  return TRUE;
+  if (due)
+    *timeout = 0;
+  return due;
 }
 
 static gboolean
@@ -74,38 +79,84 @@ l_reactor_check (GSource *source)
 {
   int timeout;
 
-  return is_due ((LReactor *) source, &timeout);
+  return l_reactor_prepare (source, &timeout);
 }
 
 static void
-run_timers (LReactor *self)
+remove_timer (LReactorTimer *timer)
+{
+  if (timer->iter == NULL)
+    return;
+
+  g_sequence_remove (timer->iter);
+  timer->iter = NULL;
+}
+
+static void
+remove_task (LReactor     *self,
+             LReactorTask *task)
+{
+  if (task->link.data == NULL)
+    return;
+
+  g_queue_unlink (&self->tasks, &task->link);
+  task->link.data = NULL;
+}
+
+static LReactorTimer *
+take_due_timer (LReactor *self,
+                gint64    now)
+{
+  LReactorTimer *timer;
+
+  g_mutex_lock (&self->lock);
+  timer = get_first_timer (self);
+  if (timer != NULL && timer->due > now)
+    timer = NULL;
+  if (timer != NULL)
+    remove_timer (timer);
+  g_mutex_unlock (&self->lock);
+
+  return timer;
+}
+
+static LReactorTask *
+take_task (LReactor *self)
+{
+  LReactorTask *task;
+
+  g_mutex_lock (&self->lock);
+  task = g_queue_peek_head (&self->tasks);
+  if (task != NULL)
+    remove_task (self, task);
+  g_mutex_unlock (&self->lock);
+
+  return task;
+}
+
+/* Each once: a timer that sets itself to a time that has passed, and a handler that always writes, must not keep the loop
+ * here. What they queue waits for the next turn. */
+static void
+run_due (LReactor *self)
 {
   gint64 now = g_source_get_time (&self->parent);
   LReactorTimer *timer;
+  LReactorTask *task;
+  guint n_timers, n_tasks;
 
-  /* Bounded: one that always sets itself to a time that has passed must not keep the loop here. */
-  for (int n_timers = g_sequence_get_length (self->timers); n_timers > 0; n_timers--)
-    {
-      timer = get_first_timer (self);
-      if (timer == NULL || timer->due > now)
-        return;
+  g_mutex_lock (&self->lock);
+  n_timers = g_sequence_get_length (self->timers);
+  g_mutex_unlock (&self->lock);
 
-      l_reactor_cancel_timer (self, timer);
-      timer->func (timer);
-    }
-}
+  while (n_timers-- > 0 && (timer = take_due_timer (self, now)) != NULL)
+    timer->func (timer);
 
-static void
-run_tasks (LReactor *self)
-{
-  /* What a task queues waits for the next turn: a handler that always writes must not keep the loop here. */
-  for (guint n_tasks = self->tasks.length; n_tasks > 0 && self->tasks.length > 0; n_tasks--)
-    {
-      LReactorTask *task = g_queue_peek_head (&self->tasks);
+  g_mutex_lock (&self->lock);
+  n_tasks = self->tasks.length;
+  g_mutex_unlock (&self->lock);
 
-      l_reactor_cancel_task (self, task);
-      task->func (task);
-    }
+  while (n_tasks-- > 0 && (task = take_task (self)) != NULL)
+    task->func (task);
 }
 
 static gboolean
@@ -116,8 +167,7 @@ l_reactor_dispatch (GSource     *source,
   LReactor *self = (LReactor *) source;
 
   self->backend->dispatch (self);
-  run_timers (self);
-  run_tasks (self);
+  run_due (self);
 
   return G_SOURCE_CONTINUE;
 }
@@ -135,6 +185,7 @@ l_reactor_finalize (GSource *source)
   self->backend->clear (self);
   g_array_unref (self->slots);
   g_sequence_free (self->timers);
+  g_mutex_clear (&self->lock);
 }
 
 static GSourceFuncs l_reactor_funcs = {
@@ -161,6 +212,7 @@ l_reactor_new (GMainContext *context)
   LReactor *self = (LReactor *) g_source_new (&l_reactor_funcs, sizeof (LReactor));
   GSource *source = &self->parent;
 
+  g_mutex_init (&self->lock);
   self->context = context;
   self->slots = g_array_new (FALSE, TRUE, sizeof (LReactorSlot));
   g_array_set_size (self->slots, 1);
@@ -245,36 +297,43 @@ l_reactor_unref (LReactor *self)
   g_source_unref (&self->parent);
 }
 
+/* The slot's watch, if it still waits for one of the conditions: a handler that ran since may have changed that. */
+static LReactorWatch *
+get_watch_for_event (LReactor     *self,
+                     guint64       event_id,
+                     GIOCondition *condition)
+{
+  LReactorSlot *slot = l_reactor_get_slot (self, (guint32) event_id);
+  LReactorWatch *watch = slot->watch;
+
+  if (watch == NULL || slot->generation != (guint32) (event_id >> 32) || watch->condition == 0)
+    return NULL;
+
+  *condition &= watch->condition | G_IO_HUP | G_IO_ERR | G_IO_NVAL;
+  return *condition != 0 ? watch : NULL;
+}
+
 void
 l_reactor_dispatch_event (LReactor     *self,
                           guint64       event_id,
                           GIOCondition  condition)
 {
-  guint32 slot = (guint32) event_id;
-  guint32 generation = (guint32) (event_id >> 32);
   LReactorWatch *watch;
 
-  watch = l_reactor_get_slot (self, slot)->watch;
-  if (watch == NULL || l_reactor_get_slot (self, slot)->generation != generation)
-    return;
+  g_mutex_lock (&self->lock);
+  watch = get_watch_for_event (self, event_id, &condition);
+  g_mutex_unlock (&self->lock);
 
-  /* A handler that ran since may have changed what is waited for. */
-  if (watch->condition == 0)
-    return;
-  condition &= watch->condition | G_IO_HUP | G_IO_ERR | G_IO_NVAL;
-  if (condition != 0)
+  if (watch != NULL)
     watch->func (watch, condition);
 }
 
-gboolean
-l_reactor_add_watch (LReactor      *self,
-                     LReactorWatch *watch,
-                     gintptr        descriptor,
-                     GIOCondition   condition)
+static void
+take_slot (LReactor      *self,
+           LReactorWatch *watch,
+           gintptr        descriptor)
 {
   LReactorSlot *slot;
-
-  g_assert (watch->slot == 0);
 
   if (self->free_slot != 0)
     {
@@ -293,22 +352,30 @@ l_reactor_add_watch (LReactor      *self,
 
   watch->descriptor = descriptor;
   watch->condition = 0;
-  if (l_reactor_set_condition (self, watch, condition))
-    return TRUE;
-
-  l_reactor_remove_watch (self, watch);
-  return FALSE;
 }
 
-gboolean
-l_reactor_set_condition (LReactor      *self,
-                         LReactorWatch *watch,
-                         GIOCondition   condition)
+static void
+give_slot_back (LReactor      *self,
+                LReactorWatch *watch)
+{
+  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
+
+  slot->watch = NULL;
+  slot->generation++;
+  slot->next_free = self->free_slot;
+  self->free_slot = watch->slot;
+
+  watch->slot = 0;
+  watch->condition = 0;
+}
+
+static gboolean
+change_condition (LReactor      *self,
+                  LReactorWatch *watch,
+                  GIOCondition   condition)
 {
   GIOCondition old = watch->condition;
   gboolean done = TRUE;
-
-  g_assert (watch->slot != 0);
 
   if (old == condition)
     return TRUE;
@@ -323,6 +390,42 @@ l_reactor_set_condition (LReactor      *self,
 
   if (!done)
     watch->condition = old;
+
+  return done;
+}
+
+gboolean
+l_reactor_add_watch (LReactor      *self,
+                     LReactorWatch *watch,
+                     gintptr        descriptor,
+                     GIOCondition   condition)
+{
+  gboolean done;
+
+  g_assert (watch->slot == 0);
+
+  g_mutex_lock (&self->lock);
+  take_slot (self, watch, descriptor);
+  done = change_condition (self, watch, condition);
+  if (!done)
+    give_slot_back (self, watch);
+  g_mutex_unlock (&self->lock);
+
+  return done;
+}
+
+gboolean
+l_reactor_set_condition (LReactor      *self,
+                         LReactorWatch *watch,
+                         GIOCondition   condition)
+{
+  gboolean done;
+
+  g_assert (watch->slot != 0);
+
+  g_mutex_lock (&self->lock);
+  done = change_condition (self, watch, condition);
+  g_mutex_unlock (&self->lock);
 
   return done;
 }
@@ -343,24 +446,17 @@ void
 l_reactor_remove_watch (LReactor      *self,
                         LReactorWatch *watch)
 {
-  LReactorSlot *slot;
   int errsv = errno;
 
   if (watch->slot == 0)
     return;
 
   /* Before the descriptor is closed: one that was duplicated, or that a child inherited, would stay in an epoll set. */
-  if (watch->condition != 0)
-    self->backend->remove (self, watch);
+  g_mutex_lock (&self->lock);
+  change_condition (self, watch, 0);
+  give_slot_back (self, watch);
+  g_mutex_unlock (&self->lock);
 
-  slot = l_reactor_get_slot (self, watch->slot);
-  slot->watch = NULL;
-  slot->generation++;
-  slot->next_free = self->free_slot;
-  self->free_slot = watch->slot;
-
-  watch->slot = 0;
-  watch->condition = 0;
   errno = errsv;
 }
 
@@ -368,22 +464,22 @@ void
 l_reactor_queue_task (LReactor     *self,
                       LReactorTask *task)
 {
-  if (task->link.data != NULL)
-    return;
-
-  task->link.data = task;
-  g_queue_push_tail_link (&self->tasks, &task->link);
+  g_mutex_lock (&self->lock);
+  if (task->link.data == NULL)
+    {
+      task->link.data = task;
+      g_queue_push_tail_link (&self->tasks, &task->link);
+    }
+  g_mutex_unlock (&self->lock);
 }
 
 void
 l_reactor_cancel_task (LReactor     *self,
                        LReactorTask *task)
 {
-  if (task->link.data == NULL)
-    return;
-
-  g_queue_unlink (&self->tasks, &task->link);
-  task->link.data = NULL;
+  g_mutex_lock (&self->lock);
+  remove_task (self, task);
+  g_mutex_unlock (&self->lock);
 }
 
 void
@@ -391,18 +487,18 @@ l_reactor_set_timer (LReactor      *self,
                      LReactorTimer *timer,
                      gint64         due)
 {
-  l_reactor_cancel_timer (self, timer);
+  g_mutex_lock (&self->lock);
+  remove_timer (timer);
   timer->due = due;
   timer->iter = g_sequence_insert_sorted (self->timers, timer, compare_timers, NULL);
+  g_mutex_unlock (&self->lock);
 }
 
 void
 l_reactor_cancel_timer (LReactor      *self,
                         LReactorTimer *timer)
 {
-  if (timer->iter == NULL)
-    return;
-
-  g_sequence_remove (timer->iter);
-  timer->iter = NULL;
+  g_mutex_lock (&self->lock);
+  remove_timer (timer);
+  g_mutex_unlock (&self->lock);
 }
