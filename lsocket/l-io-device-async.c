@@ -39,6 +39,18 @@ get_operation (LIODevicePrivate *priv)
   return priv->read_task != NULL ? g_task_get_task_data (priv->read_task) : NULL;
 }
 
+/* Its end may come when the device is gone: what is left of it must not know that any more. */
+static GTask *
+take_task (LIODevicePrivate *priv)
+{
+  LReadOperation *operation = get_operation (priv);
+
+  if (operation != NULL)
+    operation->device = NULL;
+
+  return g_steal_pointer (&priv->read_task);
+}
+
 /* How much can be answered with; 0: not yet, or, once the input has ended, nothing. */
 static gsize
 get_answer_size (LIODevice            *self,
@@ -56,7 +68,8 @@ get_answer_size (LIODevice            *self,
         size = operation->count;
       break;
     case L_READ_BYTES:
-      size = available >= operation->count ? operation->count : 0;
+      if (available >= operation->count)
+        return operation->count;
       break;
     case L_READ_SOME:
     default:
@@ -109,7 +122,7 @@ l_io_device_answer_read (LIODevice *self)
       (operation->count > 0 || operation->kind == L_READ_LINE))
     return FALSE;
 
-  task = g_steal_pointer (&priv->read_task);
+  task = take_task (priv);
   /* A stream tells its end by 0 bytes, a device by an error. */
   if (size == 0 && operation->kind == L_READ_SOME && l_io_device_is_readable (self))
     g_task_return_int (task, 0);
@@ -125,7 +138,7 @@ answer_later (gpointer user_data)
   GTask *task = user_data;
   LIODevice *self = ((LReadOperation *) g_task_get_task_data (task))->device;
 
-  if (self != NULL && l_io_device_get_private (self)->read_task == task)
+  if (self != NULL)
     l_io_device_answer_read (self);
 
   return G_SOURCE_REMOVE;
@@ -143,15 +156,12 @@ void
 l_io_device_fail_read (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = g_steal_pointer (&priv->read_task);
+  g_autoptr(GTask) task = take_task (priv);
   g_autoptr(GSource) source = NULL;
-  LReadOperation *operation;
 
   if (task == NULL)
     return;
 
-  operation = g_task_get_task_data (task);
-  operation->device = NULL;
   source = g_idle_source_new ();
   g_task_attach_source (task, source, fail_later);
 }
@@ -202,7 +212,7 @@ l_io_device_answer_direct_read (LIODevice *self,
                                 gsize      n_read)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = g_steal_pointer (&priv->read_task);
+  g_autoptr(GTask) task = take_task (priv);
 
   g_task_return_int (task, n_read);
 }
@@ -211,14 +221,15 @@ static gboolean
 on_read_cancelled (GCancellable *cancellable,
                    gpointer      user_data)
 {
-  GTask *task = user_data;
-  LIODevice *self = ((LReadOperation *) g_task_get_task_data (task))->device;
+  LIODevice *self = ((LReadOperation *) g_task_get_task_data (user_data))->device;
 
-  if (self != NULL && l_io_device_get_private (self)->read_task == task)
+  if (self != NULL)
     {
-      l_io_device_get_private (self)->read_task = NULL;
+      g_autoptr(GTask) task = take_task (l_io_device_get_private (self));
+
+      /* There may be less room without it. */
+      l_io_device_update_condition (self);
       g_task_return_error_if_cancelled (task);
-      g_object_unref (task);
     }
 
   return G_SOURCE_REMOVE;

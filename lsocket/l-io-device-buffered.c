@@ -394,6 +394,7 @@ l_io_device_unread (LIODevice  *self,
     }
 
   l_buffer_prepend (&priv->input, data, count);
+  l_io_device_schedule_answer (self);
   if (priv->read_buffer_size != 0)
     l_io_device_update_condition (self);
 }
@@ -479,8 +480,11 @@ l_io_device_rollback_transaction (LIODevice *self)
 {
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
-  if (end_transaction (self, G_STRFUNC))
-    l_io_device_get_private (self)->transaction_offset = 0;
+  if (!end_transaction (self, G_STRFUNC))
+    return;
+
+  l_io_device_get_private (self)->transaction_offset = 0;
+  l_io_device_schedule_answer (self);
 }
 
 /**

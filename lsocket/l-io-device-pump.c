@@ -202,12 +202,13 @@ static gboolean
 answer_reads (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
 
   /* The callback of one may begin the next. */
   while (l_io_device_answer_read (self))
     ;
 
-  return priv->read_task == NULL && l_io_device_get_bytes_available (self) > 0;
+  return priv->session == session && priv->read_task == NULL && l_io_device_get_bytes_available (self) > 0;
 }
 
 /* FALSE: the session is over or does not receive any more. */
