@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "l-io-device.h"
+#include "l-stream-link-private.h"
 
 G_BEGIN_DECLS
 
@@ -12,9 +12,7 @@ G_BEGIN_DECLS
 #define L_TYPE_INPUT_STREAM (l_input_stream_get_type ())
 G_DECLARE_FINAL_TYPE (LInputStream, l_input_stream, L, INPUT_STREAM, GInputStream)
 
-GInputStream *  l_input_stream_new    (LIODevice     *device);
-
-/* The device goes, or its session is over: every operation fails with G_IO_ERROR_CLOSED from here. */
-void            l_input_stream_detach (LInputStream *self);
+GInputStream *l_input_stream_new      (LIODevice    *device);
+LStreamLink  *l_input_stream_get_link (LInputStream *self);
 
 G_END_DECLS

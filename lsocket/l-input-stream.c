@@ -7,39 +7,18 @@
 #include "l-input-stream-private.h"
 #include "l-io-device-private.h"
 
-#include <glib/gi18n-lib.h>
-
 struct _LInputStream
 {
   GInputStream parent_instance;
 
-  LIODevice *device; /* (unowned) (nullable) */
+  LStreamLink link;
 };
 
 static void pollable_iface_init (GPollableInputStreamInterface *iface);
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (LInputStream, l_input_stream, G_TYPE_INPUT_STREAM,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_INPUT_STREAM, pollable_iface_init))
-
-static gssize
-read_from_device (LInputStream  *self,
-                  void          *buffer,
-                  gsize          count,
-                  gboolean       blocking,
-                  GCancellable  *cancellable,
-                  GError       **error)
-{
-  g_autoptr(LIODevice) device = NULL;
-
-  if (self->device == NULL)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection of the stream has ended"));
-      return -1;
-    }
-
-  device = g_object_ref (self->device);
-  return l_io_device_stream_read (device, buffer, count, blocking, cancellable, error);
-}
+                               G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_INPUT_STREAM, pollable_iface_init)
+                               l_stream_add_interfaces (g_define_type_id))
 
 static gssize
 l_input_stream_read (GInputStream  *stream,
@@ -48,7 +27,7 @@ l_input_stream_read (GInputStream  *stream,
                      GCancellable  *cancellable,
                      GError       **error)
 {
-  return read_from_device (L_INPUT_STREAM (stream), buffer, count, TRUE, cancellable, error);
+  return l_stream_link_read (&L_INPUT_STREAM (stream)->link, buffer, count, TRUE, cancellable, error);
 }
 
 static gssize
@@ -57,7 +36,7 @@ l_input_stream_read_nonblocking (GPollableInputStream  *stream,
                                  gsize                  count,
                                  GError               **error)
 {
-  return read_from_device (L_INPUT_STREAM (stream), buffer, count, FALSE, NULL, error);
+  return l_stream_link_read (&L_INPUT_STREAM (stream)->link, buffer, count, FALSE, NULL, error);
 }
 
 static void
@@ -70,10 +49,11 @@ l_input_stream_read_async (GInputStream        *stream,
                            gpointer             user_data)
 {
   LInputStream *self = L_INPUT_STREAM (stream);
+  g_autoptr(LIODevice) device = l_stream_link_ref_device (&self->link);
   GTask *task;
 
   /* In another context the inherited one polls. */
-  if (self->device == NULL || !l_io_device_is_in_reactor (self->device))
+  if (device == NULL || l_stream_link_is_detached (&self->link) || !l_io_device_is_in_reactor (device))
     {
       G_INPUT_STREAM_CLASS (l_input_stream_parent_class)->read_async (stream, buffer, count, io_priority, cancellable,
                                                                       callback, user_data);
@@ -83,32 +63,20 @@ l_input_stream_read_async (GInputStream        *stream,
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_input_stream_read_async);
   g_task_set_priority (task, io_priority);
-  l_io_device_start_read (self->device, task, L_READ_SOME, buffer, count);
-}
-
-static gboolean
-is_ready (GObject *stream)
-{
-  LInputStream *self = L_INPUT_STREAM (stream);
-
-  return self->device == NULL || (l_io_device_query_condition (self->device) & G_IO_IN) != 0;
+  l_io_device_start_read (device, &self->link, task, L_READ_SOME, buffer, count);
 }
 
 static gboolean
 l_input_stream_is_readable (GPollableInputStream *stream)
 {
-  LInputStream *self = L_INPUT_STREAM (stream);
-
-  return self->device == NULL || l_io_device_stream_is_ready (self->device, G_IO_IN);
+  return l_stream_link_is_ready (&L_INPUT_STREAM (stream)->link, G_IO_IN);
 }
 
 static GSource *
 l_input_stream_create_source (GPollableInputStream *stream,
                               GCancellable         *cancellable)
 {
-  LInputStream *self = L_INPUT_STREAM (stream);
-
-  return l_io_device_create_stream_source (self->device, G_OBJECT (self), is_ready, G_IO_IN, cancellable);
+  return l_stream_link_create_source (&L_INPUT_STREAM (stream)->link, G_OBJECT (stream), G_IO_IN, cancellable);
 }
 
 static void
@@ -120,9 +88,19 @@ pollable_iface_init (GPollableInputStreamInterface *iface)
 }
 
 static void
+l_input_stream_finalize (GObject *object)
+{
+  l_stream_link_clear (&L_INPUT_STREAM (object)->link);
+
+  G_OBJECT_CLASS (l_input_stream_parent_class)->finalize (object);
+}
+
+static void
 l_input_stream_class_init (LInputStreamClass *klass)
 {
   GInputStreamClass *stream_class = G_INPUT_STREAM_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = l_input_stream_finalize;
 
   stream_class->read_fn = l_input_stream_read;
   stream_class->read_async = l_input_stream_read_async;
@@ -138,13 +116,13 @@ l_input_stream_new (LIODevice *device)
 {
   LInputStream *self = g_object_new (L_TYPE_INPUT_STREAM, NULL);
 
-  self->device = device;
+  l_stream_link_init (&self->link, device);
 
   return G_INPUT_STREAM (self);
 }
 
-void
-l_input_stream_detach (LInputStream *self)
+LStreamLink *
+l_input_stream_get_link (LInputStream *self)
 {
-  self->device = NULL;
+  return &self->link;
 }

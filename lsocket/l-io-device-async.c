@@ -17,11 +17,12 @@
 
 typedef struct
 {
-  LIODevice *device;        /* (unowned): the task's source, or the device of its stream */
-  LReadKind  kind;
-  gsize      count;         /* the most to read; 0 with L_READ_LINE: no limit */
-  void      *buffer;        /* (unowned): where L_READ_SOME goes */
-  GSource   *cancel_source; /* (owned) (nullable) */
+  LStreamLink *link;          /* (unowned) (nullable): of the task's source, NULL: that is the device itself */
+  LReadKind    kind;
+  gsize        count;         /* the most to read; 0 with L_READ_LINE: no limit */
+  void        *buffer;        /* (unowned): where L_READ_SOME goes */
+  gboolean     is_over;
+  GSource     *cancel_source; /* (owned) (nullable) */
 } LReadOperation;
 
 static void
@@ -33,20 +34,36 @@ free_operation (gpointer data)
   g_free (operation);
 }
 
-static LReadOperation *
-get_operation (LIODevicePrivate *priv)
+/* NULL: it has been answered, or will be, for the device has gone. */
+static LIODevice *
+ref_device (GTask *task)
 {
-  return priv->read_task != NULL ? g_task_get_task_data (priv->read_task) : NULL;
+  LReadOperation *operation = g_task_get_task_data (task);
+  g_autoptr(LIODevice) device = NULL;
+
+  if (operation->link == NULL)
+    device = g_object_ref (g_task_get_source_object (task));
+  else
+    device = l_stream_link_ref_device (operation->link);
+
+  /* It is told while the device is there, or by its end. */
+  if (device == NULL || operation->is_over)
+    return NULL;
+
+  return g_steal_pointer (&device);
 }
 
-/* Its end may come when the device is gone: what is left of it must not know that any more. */
+/* With the input's lock held. */
 static GTask *
 take_task (LIODevicePrivate *priv)
 {
-  LReadOperation *operation = get_operation (priv);
+  LReadOperation *operation;
 
-  if (operation != NULL)
-    operation->device = NULL;
+  if (priv->read_task == NULL)
+    return NULL;
+
+  operation = g_task_get_task_data (priv->read_task);
+  operation->is_over = TRUE;
 
   return g_steal_pointer (&priv->read_task);
 }
@@ -56,8 +73,7 @@ static gsize
 get_answer_size (LIODevice            *self,
                  const LReadOperation *operation)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize available = l_io_device_get_bytes_available (self);
+  gsize available = l_io_device_get_available (self);
   gsize size = 0;
 
   switch (operation->kind)
@@ -76,7 +92,27 @@ get_answer_size (LIODevice            *self,
       return MIN (available, operation->count);
     }
 
-  return size == 0 && priv->input_ended ? available : size;
+  return size == 0 && l_io_device_get_private (self)->input.ended ? available : size;
+}
+
+/* NULL: there is nothing to answer yet. */
+static GTask *
+take_answerable (LIODevice *self,
+                 gsize     *size)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LReadOperation *operation;
+
+  if (priv->read_task == NULL)
+    return NULL;
+
+  operation = g_task_get_task_data (priv->read_task);
+  *size = get_answer_size (self, operation);
+  if (*size == 0 && !priv->input.ended && l_io_device_is_readable (self) &&
+      (operation->count > 0 || operation->kind == L_READ_LINE))
+    return NULL;
+
+  return take_task (priv);
 }
 
 static void
@@ -110,19 +146,20 @@ gboolean
 l_io_device_answer_read (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  LReadOperation *operation = get_operation (priv);
   g_autoptr(GTask) task = NULL;
+  LReadOperation *operation;
   gsize size;
 
-  if (operation == NULL)
+  if (priv->read_task == NULL)
     return FALSE;
 
-  size = get_answer_size (self, operation);
-  if (size == 0 && !priv->input_ended && l_io_device_is_readable (self) &&
-      (operation->count > 0 || operation->kind == L_READ_LINE))
+  g_mutex_lock (&priv->input.lock);
+  task = take_answerable (self, &size);
+  g_mutex_unlock (&priv->input.lock);
+  if (task == NULL)
     return FALSE;
 
-  task = take_task (priv);
+  operation = g_task_get_task_data (task);
   /* A stream tells its end by 0 bytes, a device by an error. */
   if (size == 0 && operation->kind == L_READ_SOME && l_io_device_is_readable (self))
     g_task_return_int (task, 0);
@@ -133,10 +170,9 @@ l_io_device_answer_read (LIODevice *self)
 }
 
 static gboolean
-answer_later (gpointer user_data)
+answer_later (gpointer task)
 {
-  GTask *task = user_data;
-  LIODevice *self = ((LReadOperation *) g_task_get_task_data (task))->device;
+  g_autoptr(LIODevice) self = ref_device (task);
 
   if (self != NULL)
     l_io_device_answer_read (self);
@@ -156,9 +192,12 @@ void
 l_io_device_fail_read (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = take_task (priv);
+  g_autoptr(GTask) task = NULL;
   g_autoptr(GSource) source = NULL;
 
+  g_mutex_lock (&priv->input.lock);
+  task = take_task (priv);
+  g_mutex_unlock (&priv->input.lock);
   if (task == NULL)
     return;
 
@@ -182,11 +221,8 @@ l_io_device_schedule_answer (LIODevice *self)
 gsize
 l_io_device_get_wanted (LIODevice *self)
 {
-  const LReadOperation *operation = get_operation (l_io_device_get_private (self));
-  gsize available = l_io_device_get_bytes_available (self);
-
-  if (operation == NULL)
-    return 0;
+  const LReadOperation *operation = g_task_get_task_data (l_io_device_get_private (self)->read_task);
+  gsize available = l_io_device_get_available (self);
 
   /* A line may be of any length. */
   return operation->count > available ? operation->count - available : LINE_CHUNK;
@@ -197,10 +233,13 @@ l_io_device_get_read_target (LIODevice *self,
                              gsize     *count)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  const LReadOperation *operation = get_operation (priv);
+  const LReadOperation *operation;
 
-  if (operation == NULL || operation->kind != L_READ_SOME || priv->in_transaction ||
-      l_buffer_get_size (&priv->input) > 0)
+  if (priv->read_task == NULL || priv->input.in_transaction || l_buffer_get_size (&priv->input.buffer) > 0)
+    return NULL;
+
+  operation = g_task_get_task_data (priv->read_task);
+  if (operation->kind != L_READ_SOME)
     return NULL;
 
   *count = operation->count;
@@ -212,7 +251,11 @@ l_io_device_answer_direct_read (LIODevice *self,
                                 gsize      n_read)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = take_task (priv);
+  g_autoptr(GTask) task = NULL;
+
+  g_mutex_lock (&priv->input.lock);
+  task = take_task (priv);
+  g_mutex_unlock (&priv->input.lock);
 
   g_task_return_int (task, n_read);
 }
@@ -221,26 +264,48 @@ static gboolean
 on_read_cancelled (GCancellable *cancellable,
                    gpointer      user_data)
 {
-  LIODevice *self = ((LReadOperation *) g_task_get_task_data (user_data))->device;
+  g_autoptr(LIODevice) self = ref_device (user_data);
+  g_autoptr(GTask) task = NULL;
+  LIODevicePrivate *priv;
 
-  if (self != NULL)
-    {
-      g_autoptr(GTask) task = take_task (l_io_device_get_private (self));
+  if (self == NULL)
+    return G_SOURCE_REMOVE;
 
-      /* There may be less room without it. */
-      l_io_device_update_condition (self);
-      g_task_return_error_if_cancelled (task);
-    }
+  priv = l_io_device_get_private (self);
+  g_mutex_lock (&priv->input.lock);
+  task = take_task (priv);
+  /* There may be less room without it. */
+  l_io_device_update_input (self);
+  g_mutex_unlock (&priv->input.lock);
 
+  g_task_return_error_if_cancelled (task);
   return G_SOURCE_REMOVE;
 }
 
+/* FALSE: somebody else reads. */
+static gboolean
+set_task (LIODevice *self,
+          GTask     *task)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gboolean is_free;
+
+  g_mutex_lock (&priv->input.lock);
+  is_free = priv->read_task == NULL && priv->input.n_other_reads == 0;
+  if (is_free)
+    priv->read_task = task;
+  g_mutex_unlock (&priv->input.lock);
+
+  return is_free;
+}
+
 void
-l_io_device_start_read (LIODevice *self,
-                        GTask     *task,
-                        LReadKind  kind,
-                        void      *buffer,
-                        gsize      count)
+l_io_device_start_read (LIODevice   *self,
+                        LStreamLink *link,
+                        GTask       *task,
+                        LReadKind    kind,
+                        void        *buffer,
+                        gsize        count)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   LReadOperation *operation;
@@ -252,26 +317,51 @@ l_io_device_start_read (LIODevice *self,
       return;
     }
 
-  if (priv->read_task != NULL)
+  operation = g_new0 (LReadOperation, 1);
+  operation->link = link;
+  operation->kind = kind;
+  operation->buffer = buffer;
+  operation->count = count;
+  g_task_set_task_data (task, operation, free_operation);
+
+  if (!set_task (self, task))
     {
       g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING, "%s", _("Another read is under way"));
       g_object_unref (task);
       return;
     }
 
-  operation = g_new0 (LReadOperation, 1);
-  operation->device = self;
-  operation->kind = kind;
-  operation->buffer = buffer;
-  operation->count = count;
-  g_task_set_task_data (task, operation, free_operation);
-
-  priv->read_task = task;
   if (l_io_device_answer_read (self))
     return;
 
   operation->cancel_source = l_task_watch (task, on_read_cancelled);
-  l_io_device_update_condition (self);
+  g_mutex_lock (&priv->input.lock);
+  l_io_device_update_input (self);
+  g_mutex_unlock (&priv->input.lock);
+}
+
+gboolean
+l_io_device_check_served (LIODevice *self,
+                          GTask     *task)
+{
+  if (l_io_device_get_private (self)->reactor != NULL && l_io_device_is_owner (self))
+    return TRUE;
+
+  l_task_return_not_served (task);
+  return FALSE;
+}
+
+/* Takes the task. */
+static void
+start_read (LIODevice *self,
+            GTask     *task,
+            LReadKind  kind,
+            gsize      count)
+{
+  if (l_io_device_check_served (self, task))
+    l_io_device_start_read (self, NULL, task, kind, NULL, count);
+  else
+    g_object_unref (task);
 }
 
 /**
@@ -305,7 +395,7 @@ l_io_device_read_line_async (LIODevice           *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_io_device_read_line_async);
-  l_io_device_start_read (self, task, L_READ_LINE, NULL, max_length);
+  start_read (self, task, L_READ_LINE, max_length);
 }
 
 /**
@@ -380,7 +470,7 @@ l_io_device_read_bytes_async (LIODevice           *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_io_device_read_bytes_async);
-  l_io_device_start_read (self, task, L_READ_BYTES, NULL, count);
+  start_read (self, task, L_READ_BYTES, count);
 }
 
 /**

@@ -8,7 +8,8 @@
 
 #include <glib/gi18n-lib.h>
 
-/* The public functions that read and write: between the program and the two buffers. */
+/* The public functions that read and write: between the program and the two buffers. Static functions here are called with
+ * the lock of their direction held. */
 
 gboolean
 l_io_device_check_mode (LIODevice  *self,
@@ -29,21 +30,15 @@ l_io_device_check_mode (LIODevice  *self,
   return FALSE;
 }
 
-static gsize
-get_available (LIODevicePrivate *priv)
-{
-  return l_buffer_get_size (&priv->input) - priv->transaction_offset;
-}
-
 /* Open, and either there is something or something may come. */
 static gboolean
-check_readable (LIODevicePrivate  *priv,
-                GError           **error)
+check_readable (LIODevice  *self,
+                GError    **error)
 {
-  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, error))
+  if (!l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, error))
     return FALSE;
 
-  if (get_available (priv) == 0 && priv->input_ended)
+  if (l_io_device_get_available (self) == 0 && l_io_device_get_private (self)->input.ended)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The input has ended"));
       return FALSE;
@@ -56,17 +51,29 @@ static void
 consume (LIODevice *self,
          gsize      count)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
 
-  if (priv->in_transaction)
+  if (input->in_transaction)
     {
-      priv->transaction_offset += count;
+      input->transaction_offset += count;
       return;
     }
 
-  l_buffer_skip (&priv->input, count);
-  if (priv->read_buffer_size != 0)
-    l_io_device_update_condition (self);
+  l_buffer_skip (&input->buffer, count);
+  if (input->buffer_size != 0)
+    l_io_device_update_input (self);
+}
+
+gsize
+l_io_device_take (LIODevice *self,
+                  void      *buffer,
+                  gsize      count)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+  gsize n_taken = l_buffer_peek (&input->buffer, input->transaction_offset, buffer, count);
+
+  consume (self, n_taken);
+  return n_taken;
 }
 
 /**
@@ -91,20 +98,19 @@ l_io_device_read (LIODevice  *self,
                   gsize       count,
                   GError    **error)
 {
-  LIODevicePrivate *priv;
-  gsize n_read;
+  LIODeviceInput *input;
+  gssize n_read = -1;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
   g_return_val_if_fail (buffer != NULL || count == 0, -1);
   g_return_val_if_fail (count <= G_MAXSSIZE, -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
-  priv = l_io_device_get_private (self);
-  if (!check_readable (priv, error))
-    return -1;
-
-  n_read = l_buffer_peek (&priv->input, priv->transaction_offset, buffer, count);
-  consume (self, n_read);
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  if (check_readable (self, error))
+    n_read = l_io_device_take (self, buffer, count);
+  g_mutex_unlock (&input->lock);
 
   return n_read;
 }
@@ -129,18 +135,20 @@ l_io_device_read_bytes (LIODevice  *self,
                         gsize       max_count,
                         GError    **error)
 {
-  LIODevicePrivate *priv;
-  GBytes *bytes;
+  LIODeviceInput *input;
+  GBytes *bytes = NULL;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  priv = l_io_device_get_private (self);
-  if (!check_readable (priv, error))
-    return NULL;
-
-  bytes = l_buffer_peek_bytes (&priv->input, priv->transaction_offset, max_count);
-  consume (self, g_bytes_get_size (bytes));
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  if (check_readable (self, error))
+    {
+      bytes = l_buffer_peek_bytes (&input->buffer, input->transaction_offset, max_count);
+      consume (self, g_bytes_get_size (bytes));
+    }
+  g_mutex_unlock (&input->lock);
 
   return bytes;
 }
@@ -167,10 +175,30 @@ l_io_device_read_all (LIODevice  *self,
 gsize
 l_io_device_find_line (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  gssize newline = l_buffer_find (&priv->input, priv->transaction_offset, '\n');
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+  gssize newline = l_buffer_find (&input->buffer, input->transaction_offset, '\n');
 
-  return newline < 0 ? 0 : newline + 1 - priv->transaction_offset;
+  return newline < 0 ? 0 : newline + 1 - input->transaction_offset;
+}
+
+static char *
+take_line (LIODevice *self,
+           gsize      max_length,
+           gsize     *length)
+{
+  char *line;
+
+  *length = l_io_device_find_line (self);
+  if (*length == 0)
+    *length = l_io_device_get_available (self);
+  if (max_length != 0)
+    *length = MIN (*length, max_length);
+
+  line = g_malloc (*length + 1);
+  l_io_device_take (self, line, *length);
+  line[*length] = '\0';
+
+  return line;
 }
 
 /**
@@ -196,29 +224,18 @@ l_io_device_read_line (LIODevice  *self,
                        gsize      *length,
                        GError    **error)
 {
-  LIODevicePrivate *priv;
-  gsize n_read;
-  char *line;
+  LIODeviceInput *input;
+  char *line = NULL;
+  gsize n_read = 0;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  priv = l_io_device_get_private (self);
-  if (length != NULL)
-    *length = 0;
-  if (!check_readable (priv, error))
-    return NULL;
-
-  n_read = l_io_device_find_line (self);
-  if (n_read == 0)
-    n_read = get_available (priv);
-  if (max_length != 0)
-    n_read = MIN (n_read, max_length);
-
-  line = g_malloc (n_read + 1);
-  l_buffer_peek (&priv->input, priv->transaction_offset, line, n_read);
-  line[n_read] = '\0';
-  consume (self, n_read);
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  if (check_readable (self, error))
+    line = take_line (self, max_length, &n_read);
+  g_mutex_unlock (&input->lock);
 
   if (length != NULL)
     *length = n_read;
@@ -238,15 +255,17 @@ l_io_device_read_line (LIODevice  *self,
 gboolean
 l_io_device_can_read_line (LIODevice *self)
 {
-  LIODevicePrivate *priv;
+  LIODeviceInput *input;
+  gboolean can_read;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
 
-  priv = l_io_device_get_private (self);
-  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL))
-    return FALSE;
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  can_read = l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, NULL) && l_io_device_find_line (self) > 0;
+  g_mutex_unlock (&input->lock);
 
-  return l_io_device_find_line (self) > 0;
+  return can_read;
 }
 
 /**
@@ -262,13 +281,9 @@ l_io_device_can_read_line (LIODevice *self)
 gboolean
 l_io_device_at_end (LIODevice *self)
 {
-  LIODevicePrivate *priv;
-
   g_return_val_if_fail (L_IS_IO_DEVICE (self), TRUE);
 
-  priv = l_io_device_get_private (self);
-
-  return priv->open_mode == L_OPEN_MODE_NOT_OPEN || get_available (priv) == 0;
+  return !l_io_device_is_open (self) || l_io_device_get_bytes_available (self) == 0;
 }
 
 /**
@@ -291,18 +306,21 @@ l_io_device_peek (LIODevice  *self,
                   gsize       count,
                   GError    **error)
 {
-  LIODevicePrivate *priv;
+  LIODeviceInput *input;
+  gssize n_seen = -1;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
   g_return_val_if_fail (buffer != NULL || count == 0, -1);
   g_return_val_if_fail (count <= G_MAXSSIZE, -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
-  priv = l_io_device_get_private (self);
-  if (!check_readable (priv, error))
-    return -1;
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  if (check_readable (self, error))
+    n_seen = l_buffer_peek (&input->buffer, input->transaction_offset, buffer, count);
+  g_mutex_unlock (&input->lock);
 
-  return l_buffer_peek (&priv->input, priv->transaction_offset, buffer, count);
+  return n_seen;
 }
 
 /**
@@ -322,16 +340,19 @@ l_io_device_peek_bytes (LIODevice  *self,
                         gsize       max_count,
                         GError    **error)
 {
-  LIODevicePrivate *priv;
+  LIODeviceInput *input;
+  GBytes *bytes = NULL;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  priv = l_io_device_get_private (self);
-  if (!check_readable (priv, error))
-    return NULL;
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  if (check_readable (self, error))
+    bytes = l_buffer_peek_bytes (&input->buffer, input->transaction_offset, max_count);
+  g_mutex_unlock (&input->lock);
 
-  return l_buffer_peek_bytes (&priv->input, priv->transaction_offset, max_count);
+  return bytes;
 }
 
 /**
@@ -351,19 +372,22 @@ l_io_device_skip (LIODevice  *self,
                   gsize       count,
                   GError    **error)
 {
-  LIODevicePrivate *priv;
+  LIODeviceInput *input;
+  gssize n_skipped = -1;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
-  priv = l_io_device_get_private (self);
-  if (!check_readable (priv, error))
-    return -1;
+  input = &l_io_device_get_private (self)->input;
+  g_mutex_lock (&input->lock);
+  if (check_readable (self, error))
+    {
+      n_skipped = MIN (count, l_io_device_get_available (self));
+      consume (self, n_skipped);
+    }
+  g_mutex_unlock (&input->lock);
 
-  count = MIN (count, get_available (priv));
-  consume (self, count);
-
-  return count;
+  return n_skipped;
 }
 
 /**
@@ -387,16 +411,19 @@ l_io_device_unread (LIODevice  *self,
   g_return_if_fail (data != NULL || count == 0);
 
   priv = l_io_device_get_private (self);
-  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL) || priv->in_transaction)
+  if (!l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, NULL) || priv->input.in_transaction)
     {
       g_warning ("%s: the device is not open for reading, or in a transaction", G_STRFUNC);
       return;
     }
 
-  l_buffer_prepend (&priv->input, data, count);
+  g_mutex_lock (&priv->input.lock);
+  l_buffer_prepend (&priv->input.buffer, data, count);
+  l_io_device_update_input (self);
+  l_io_device_wake_input (self);
+  g_mutex_unlock (&priv->input.lock);
+
   l_io_device_schedule_answer (self);
-  if (priv->read_buffer_size != 0)
-    l_io_device_update_condition (self);
 }
 
 /**
@@ -416,30 +443,44 @@ l_io_device_start_transaction (LIODevice *self)
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
   priv = l_io_device_get_private (self);
-  if (!l_io_device_check_mode (priv->self, L_OPEN_MODE_READ_ONLY, NULL) || priv->in_transaction)
+  if (!l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, NULL) || priv->input.in_transaction)
     {
       g_warning ("%s: the device is not open for reading, or in a transaction already", G_STRFUNC);
       return;
     }
 
-  priv->in_transaction = TRUE;
+  g_mutex_lock (&priv->input.lock);
+  priv->input.in_transaction = TRUE;
+  g_mutex_unlock (&priv->input.lock);
 }
 
-/* FALSE with a warning outside of a transaction. */
-static gboolean
+/* What was read in it is gone, or is there again. */
+static void
 end_transaction (LIODevice  *self,
+                 gboolean    commit,
                  const char *function)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+  gsize count;
 
-  if (!priv->in_transaction)
+  if (!input->in_transaction)
     {
       g_warning ("%s: no transaction was started", function);
-      return FALSE;
+      return;
     }
 
-  priv->in_transaction = FALSE;
-  return TRUE;
+  g_mutex_lock (&input->lock);
+  count = input->transaction_offset;
+  input->in_transaction = FALSE;
+  input->transaction_offset = 0;
+  if (commit)
+    consume (self, count);
+  else
+    l_io_device_wake_input (self);
+  g_mutex_unlock (&input->lock);
+
+  if (!commit)
+    l_io_device_schedule_answer (self);
 }
 
 /**
@@ -453,18 +494,9 @@ end_transaction (LIODevice  *self,
 void
 l_io_device_commit_transaction (LIODevice *self)
 {
-  LIODevicePrivate *priv;
-
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
-  priv = l_io_device_get_private (self);
-  if (end_transaction (self, G_STRFUNC))
-    {
-      gsize count = priv->transaction_offset;
-
-      priv->transaction_offset = 0;
-      consume (self, count);
-    }
+  end_transaction (self, TRUE, G_STRFUNC);
 }
 
 /**
@@ -480,11 +512,7 @@ l_io_device_rollback_transaction (LIODevice *self)
 {
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
-  if (!end_transaction (self, G_STRFUNC))
-    return;
-
-  l_io_device_get_private (self)->transaction_offset = 0;
-  l_io_device_schedule_answer (self);
+  end_transaction (self, FALSE, G_STRFUNC);
 }
 
 /**
@@ -502,7 +530,7 @@ l_io_device_is_transaction_started (LIODevice *self)
 {
   g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
 
-  return l_io_device_get_private (self)->in_transaction;
+  return l_io_device_get_private (self)->input.in_transaction;
 }
 
 /* Writing */
@@ -512,12 +540,12 @@ check_writable (LIODevicePrivate  *priv,
                 GError           **error)
 {
   LOpenMode mode = priv->open_mode;
-  gboolean taken = priv->output_open;
+  gboolean taken = priv->output.open;
 
   /* An attempt to connect is under way: gathered, and sent once connected. */
-  if (priv->opening_mode != L_OPEN_MODE_NOT_OPEN)
+  if (priv->output.opening_mode != L_OPEN_MODE_NOT_OPEN)
     {
-      mode = priv->opening_mode;
+      mode = priv->output.opening_mode;
       taken = TRUE;
     }
 
@@ -538,14 +566,14 @@ check_writable (LIODevicePrivate  *priv,
 }
 
 static gsize
-get_output_room (LIODevicePrivate *priv)
+get_output_room (const LIODeviceOutput *output)
 {
-  gsize size = l_buffer_get_size (&priv->output);
+  gsize size = l_buffer_get_size (&output->buffer);
 
-  if (priv->write_buffer_size == 0)
+  if (output->buffer_size == 0)
     return G_MAXSSIZE;
 
-  return priv->write_buffer_size > size ? priv->write_buffer_size - size : 0;
+  return output->buffer_size > size ? output->buffer_size - size : 0;
 }
 
 /* How much is gathered before it is offered to the system from within write(). */
@@ -555,22 +583,93 @@ static gboolean
 is_offered_at_once (LIODevicePrivate *priv,
                     gsize             count)
 {
+  LIODeviceOutput *output = &priv->output;
   gsize limit = OFFER_SIZE;
 
-  if (priv->opening_mode != L_OPEN_MODE_NOT_OPEN || priv->output_blocked)
+  if (output->opening_mode != L_OPEN_MODE_NOT_OPEN || output->blocked)
     return FALSE;
   if ((priv->open_mode & L_OPEN_MODE_UNBUFFERED) != 0)
     return TRUE;
-  if (priv->write_buffer_size != 0)
-    limit = MIN (limit, priv->write_buffer_size);
+  if (output->buffer_size != 0)
+    limit = MIN (limit, output->buffer_size);
 
-  return l_buffer_get_size (&priv->output) + count >= limit;
+  return l_buffer_get_size (&output->buffer) + count >= limit;
+}
+
+/* A failure is left to the flush that follows: write() emits nothing. */
+static gsize
+offer (LIODevice  *self,
+       const void *data,
+       gsize       count)
+{
+  gsize n_taken;
+
+  l_io_device_push (self, data, count, &n_taken, NULL);
+
+  return n_taken;
 }
 
 static void
 set_would_block (GError **error)
 {
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, _("The write buffer is full"));
+}
+
+static gssize
+write_data (LIODevice   *self,
+            const void  *data,
+            gsize        count,
+            GError     **error)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gsize n_offered = 0, n_queued;
+
+  if (!check_writable (priv, error))
+    return -1;
+  if (count == 0)
+    return 0;
+
+  if (is_offered_at_once (priv, count))
+    n_offered = offer (self, data, count);
+
+  n_queued = MIN (count - n_offered, get_output_room (&priv->output));
+  if (n_offered + n_queued == 0)
+    {
+      set_would_block (error);
+      return -1;
+    }
+
+  l_buffer_append (&priv->output.buffer, (const guint8 *) data + n_offered, n_queued);
+  l_io_device_schedule_flush (self);
+
+  return n_offered + n_queued;
+}
+
+static gboolean
+write_bytes (LIODevice  *self,
+             GBytes     *bytes,
+             GError    **error)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gsize size = g_bytes_get_size (bytes);
+
+  if (!check_writable (priv, error))
+    return FALSE;
+
+  if (size > get_output_room (&priv->output) && is_offered_at_once (priv, size))
+    offer (self, NULL, 0);
+  if (size > get_output_room (&priv->output) && l_buffer_get_size (&priv->output.buffer) > 0)
+    {
+      set_would_block (error);
+      return FALSE;
+    }
+
+  l_buffer_append_bytes (&priv->output.buffer, bytes);
+  if (is_offered_at_once (priv, 0))
+    offer (self, NULL, 0);
+  l_io_device_schedule_flush (self);
+
+  return TRUE;
 }
 
 /**
@@ -599,34 +698,20 @@ l_io_device_write (LIODevice   *self,
                    gsize        count,
                    GError     **error)
 {
-  LIODevicePrivate *priv;
-  gsize n_offered = 0, n_queued;
+  LIODeviceOutput *output;
+  gssize n_written;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
   g_return_val_if_fail (data != NULL || count == 0, -1);
   g_return_val_if_fail (count <= G_MAXSSIZE, -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
-  priv = l_io_device_get_private (self);
-  if (!check_writable (priv, error))
-    return -1;
-  if (count == 0)
-    return 0;
+  output = &l_io_device_get_private (self)->output;
+  g_mutex_lock (&output->lock);
+  n_written = write_data (self, data, count, error);
+  g_mutex_unlock (&output->lock);
 
-  if (is_offered_at_once (priv, count))
-    n_offered = l_io_device_offer (self, data, count);
-
-  n_queued = MIN (count - n_offered, get_output_room (priv));
-  if (n_offered + n_queued == 0)
-    {
-      set_would_block (error);
-      return -1;
-    }
-
-  l_buffer_append (&priv->output, (const guint8 *) data + n_offered, n_queued);
-  l_io_device_schedule_flush (self);
-
-  return n_offered + n_queued;
+  return n_written;
 }
 
 /**
@@ -649,30 +734,17 @@ l_io_device_write_bytes (LIODevice  *self,
                          GBytes     *bytes,
                          GError    **error)
 {
-  LIODevicePrivate *priv;
-  gsize size;
+  LIODeviceOutput *output;
+  gboolean taken;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
   g_return_val_if_fail (bytes != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  priv = l_io_device_get_private (self);
-  if (!check_writable (priv, error))
-    return FALSE;
+  output = &l_io_device_get_private (self)->output;
+  g_mutex_lock (&output->lock);
+  taken = write_bytes (self, bytes, error);
+  g_mutex_unlock (&output->lock);
 
-  size = g_bytes_get_size (bytes);
-  if (size > get_output_room (priv) && is_offered_at_once (priv, size))
-    l_io_device_offer (self, NULL, 0);
-  if (size > get_output_room (priv) && l_buffer_get_size (&priv->output) > 0)
-    {
-      set_would_block (error);
-      return FALSE;
-    }
-
-  l_buffer_append_bytes (&priv->output, bytes);
-  if (is_offered_at_once (priv, 0))
-    l_io_device_offer (self, NULL, 0);
-  l_io_device_schedule_flush (self);
-
-  return TRUE;
+  return taken;
 }

@@ -7,10 +7,12 @@
 #include "l-buffer-private.h"
 #include "l-io-device.h"
 #include "l-reactor-private.h"
+#include "l-stream-link-private.h"
 
 G_BEGIN_DECLS
 
-/* What a subclass provides, in LIODeviceClass.funcs. None of these blocks but wait and wait_until_open. */
+/* What a subclass provides, in LIODeviceClass.funcs. None of these blocks but wait and wait_until_open. The first three
+ * are called in any thread, with a lock held, and tell nobody. */
 typedef struct
 {
   /* G_POLLABLE_RETURN_OK with n_read 0: the end of input. */
@@ -30,11 +32,12 @@ typedef struct
                                        GIOCondition          condition);
 
   /* Blocks the thread until one of the conditions or a hang-up; 0 at the deadline (monotonic time in microseconds,
-   * -1: none) or when cancelled. */
+   * -1: none) or when one of the two is cancelled. Called in any thread. */
   GIOCondition    (* wait)            (LIODevice            *self,
                                        GIOCondition          condition,
                                        gint64                deadline,
-                                       GCancellable         *cancellable);
+                                       GCancellable         *cancellable,
+                                       GCancellable         *wake);
 
   /* Ends an opening that is under way; FALSE when the device is not open then. */
   gboolean        (* wait_until_open) (LIODevice            *self,
@@ -54,53 +57,97 @@ typedef struct
   /* Everything queued was written and announced. */
   void            (* output_drained)  (LIODevice            *self);
 
-  /* The output stream was closed: ends the output once everything is written. */
+  /* The output stream was closed, in the owner's thread: ends the output once everything is written. */
   gboolean        (* shutdown_output) (LIODevice            *self,
                                        GError              **error);
+  /* The same in another thread, where everything has been written; with the output's lock held. */
+  void            (* end_output)      (LIODevice            *self);
 
-  /* Polls what the device reads from and writes to, for a pollable stream. */
+  /* Polls what the device reads from and writes to, for a pollable stream; and what that is, -1: nothing. Called in any
+   * thread, with the lock of the direction held. */
   GSource        *(* create_source)   (LIODevice            *self,
                                        GIOCondition          condition);
+  gintptr         (* get_descriptor)  (LIODevice            *self);
 } LIODeviceFuncs;
+
+/* A device is its owner's, but its streams may be used in another thread, one for each direction. What that one touches
+ * stands in LIODeviceInput and LIODeviceOutput, each under its lock; where it says so, only the owner changes something,
+ * and may read it without. No signal is emitted and nothing is waited for with a lock held. Who needs more than one takes
+ * them in this order: input, output, condition. */
 
 typedef struct
 {
-  LIODevice      *self;               /* (unowned) */
-  LReactor       *reactor;            /* (owned) (nullable) */
-  LReactorTask    flush_task;
+  GMutex         lock;
+  LBuffer        buffer;
+  gsize          transaction_offset; /* what was read since the transaction began */
+  guint          n_other_reads;      /* that wait in other threads: meanwhile the reactor does not read */
+  GCancellable  *wake;               /* (owned) (nullable): wakes one of them */
+  GInputStream  *stream;             /* (owned) (nullable): made on first use */
 
-  LBuffer         input;
-  LBuffer         output;
-  gsize           transaction_offset; /* what was read since the transaction began */
-  gsize           read_buffer_size;   /* 0: no limit */
-  gsize           write_buffer_size;  /* 0: no limit */
-  gsize           n_written;          /* since the last bytes-written */
+  /* Changed by the owner only */
+  gsize          buffer_size;        /* the most that is received ahead; 0: no limit */
+  gboolean       enabled;            /* bytes are received; otherwise only a hang-up is noticed */
+  gboolean       ended;
+  gboolean       held;               /* nothing is received, not even a hang-up: it waits in a server's queue */
+  gboolean       parked;             /* until a handler of ready-read has returned: nothing is told of the input */
+  gboolean       in_transaction;
+} LIODeviceInput;
 
-  char           *error_string;       /* (owned) (nullable) */
-  GTask          *read_task;          /* (owned) (nullable): the one asynchronous read that is under way */
-  GInputStream   *input_stream;       /* (owned) (nullable): made on first use */
-  GOutputStream  *output_stream;      /* (owned) (nullable): made on first use */
+typedef struct
+{
+  GMutex         lock;
+  LBuffer        buffer;
+  gsize          n_written;          /* since the last bytes-written */
+  guint          n_departures;       /* counts writes that took something, for the waits */
+  guint          n_losses;           /* counts how often something queued was dropped */
+  gboolean       open;
+  gboolean       blocked;            /* the system takes no more of the buffer for now */
+  gboolean       flush_due;          /* the task is queued */
+  GCancellable  *wake;               /* (owned) (nullable): wakes who waits in another thread */
+  GOutputStream *stream;             /* (owned) (nullable): made on first use */
 
-  LOpenMode       open_mode;
-  LOpenMode       opening_mode;       /* while opening: what is written is gathered already */
-  GIOCondition    condition;          /* what set_condition() was told last */
-  guint           n_arrivals;         /* counts reads that brought something, for the waits */
-  guint           n_departures;       /* counts writes that took something */
-  guint           n_openings;
-  guint           session;            /* counts openings and ends, to notice them after an emission */
+  /* Changed by the owner only */
+  gsize          buffer_size;        /* the most that waits; 0: no limit */
+  LOpenMode      opening_mode;       /* while opening: what is written is gathered already */
+} LIODeviceOutput;
 
-  guint           input_enabled : 1;  /* bytes are received; otherwise only a hang-up is noticed */
-  guint           input_ended : 1;
-  guint           output_open : 1;
-  guint           output_blocked : 1; /* the system takes no more for now */
-  guint           in_transaction : 1;
-  guint           in_ready_read : 1;
-  guint           in_bytes_written : 1;
-  guint           in_about_to_close : 1;
-  guint           ready_read_due : 1; /* bytes came while a handler of ready-read ran */
-  guint           parked : 1;         /* until that handler has returned: nothing is told */
-  guint           input_parked : 1;   /* the same of the input alone */
-  guint           held : 1;           /* nothing is received, not even a hang-up: it waits in a server's queue */
+/* What set_condition() was told, and why. */
+typedef struct
+{
+  GMutex         lock;
+  GIOCondition   input;
+  GIOCondition   output;
+  GIOCondition   told;
+  gboolean       suspended;          /* nothing is told at all */
+} LIODeviceCondition;
+
+typedef struct
+{
+  LIODevice          *self;               /* (unowned) */
+  GWeakRef            weak_ref;           /* the same, for the reactor */
+  GThread            *maker;              /* (unowned): where the device was made */
+  LReactor           *reactor;            /* (owned) (nullable) */
+  LReactorTask        flush_task;
+
+  LIODeviceInput      input;
+  LIODeviceOutput     output;
+  LIODeviceCondition  condition;
+
+  /* What follows is the owner's alone; the open mode is changed with both locks held, and others may read it with one. */
+  char               *error_string;       /* (owned) (nullable) */
+  GTask              *read_task;          /* (owned) (nullable): the one asynchronous read that is under way */
+  GTask              *write_task;         /* (owned) (nullable): the stream's write that waits for room */
+  GSList             *drain_tasks;        /* (element-type GTask) (owned): wait for everything queued to be sent */
+
+  LOpenMode           open_mode;
+  guint               n_arrivals;         /* counts reads that brought something, for the waits */
+  guint               n_openings;
+  guint               session;            /* counts openings and ends, to notice them after an emission */
+
+  guint               in_ready_read : 1;
+  guint               in_bytes_written : 1;
+  guint               in_about_to_close : 1;
+  guint               ready_read_due : 1; /* bytes came while a handler of ready-read ran */
 } LIODevicePrivate;
 
 LIODevicePrivate *l_io_device_get_private       (LIODevice     *self);
@@ -112,6 +159,10 @@ l_io_device_get_funcs (LIODevice *self)
 }
 
 /* What a subclass tells LIODevice. */
+
+/* Both directions: what a subclass changes that its functions for reading and writing use. */
+void              l_io_device_lock              (LIODevice     *self);
+void              l_io_device_unlock            (LIODevice     *self);
 
 /* Instead of the thread-default context's; before anything else. */
 void              l_io_device_set_reactor       (LIODevice     *self,
@@ -163,16 +214,36 @@ gboolean          l_io_device_check_mode        (LIODevice     *self,
 
 /* Between the public functions and the movement of bytes. */
 
-void              l_io_device_update_condition  (LIODevice     *self);
-gsize             l_io_device_offer             (LIODevice     *self,
+/* What set_condition() is to be told of the input, with the input's lock held; of the output, with that of the output. */
+void              l_io_device_update_input      (LIODevice     *self);
+void              l_io_device_update_output     (LIODevice     *self);
+/* Nothing at all for now. */
+void              l_io_device_set_suspended     (LIODevice     *self,
+                                                 gboolean       suspended);
+/* Once more, after it failed. */
+void              l_io_device_renew_condition   (LIODevice     *self);
+
+/* With the output's lock held: hands what is queued to the system, and with it data that is not; how much of that went.
+ * Nothing is emitted. */
+GPollableReturn   l_io_device_push              (LIODevice     *self,
                                                  const void    *data,
-                                                 gsize          count);
-GPollableReturn   l_io_device_offer_queue       (LIODevice     *self,
+                                                 gsize          count,
+                                                 gsize         *n_taken,
                                                  GError       **error);
+/* With the output's lock held. */
 void              l_io_device_schedule_flush    (LIODevice     *self);
 void              l_io_device_emit_ready_read   (LIODevice     *self);
 void              l_io_device_emit_bytes_written (LIODevice    *self,
                                                  guint64        count);
+/* With the input's lock held. */
+gboolean          l_io_device_can_receive       (LIODevice     *self);
+gsize             l_io_device_get_input_room    (LIODevice     *self);
+gsize             l_io_device_get_available     (LIODevice     *self);
+/* Receives what has come; the condition is what is known of the end. */
+void              l_io_device_receive           (LIODevice     *self,
+                                                 GIOCondition   condition);
+void              l_io_device_handle_input      (LIODevice     *self,
+                                                 GIOCondition   condition);
 
 /* l-io-device-async.c */
 typedef enum
@@ -182,12 +253,16 @@ typedef enum
   L_READ_SOME,  /* a stream's: as much as is there, straight into the caller's memory where possible */
 } LReadKind;
 
-/* Takes the task. */
+/* Takes the task, whose source is the stream of the link, or the device itself with NULL. */
 void              l_io_device_start_read        (LIODevice     *self,
+                                                 LStreamLink   *link,
                                                  GTask         *task,
                                                  LReadKind      kind,
                                                  void          *buffer,
                                                  gsize          count);
+/* FALSE, with the task's error: no loop of this thread goes on with what begins here. */
+gboolean          l_io_device_check_served      (LIODevice     *self,
+                                                 GTask         *task);
 /* Answers the read that is under way, if there is one and it can be; the callback may run at once. */
 gboolean          l_io_device_answer_read       (LIODevice     *self);
 void              l_io_device_answer_direct_read (LIODevice    *self,
@@ -195,44 +270,75 @@ void              l_io_device_answer_direct_read (LIODevice    *self,
 /* The same in another turn of the loop. */
 void              l_io_device_schedule_answer   (LIODevice     *self);
 void              l_io_device_fail_read         (LIODevice     *self);
-/* How many bytes it still needs; and where to receive them, NULL: into the input buffer. */
+/* With the input's lock held: how many bytes the read that is under way still needs; and where to receive them, NULL: into
+ * the input buffer. */
 gsize             l_io_device_get_wanted        (LIODevice     *self);
 void             *l_io_device_get_read_target   (LIODevice     *self,
                                                  gsize         *count);
-gsize             l_io_device_find_line         (LIODevice     *self);
 
-/* Whether the calling thread's context is the one whose loop serves the device. */
+/* l-io-device-async-write.c: what the output stream does in the owner's thread. These take the task. */
+void              l_io_device_start_write       (LIODevice     *self,
+                                                 LStreamLink   *link,
+                                                 GTask         *task,
+                                                 const GOutputVector *vectors,
+                                                 gsize          n_vectors);
+void              l_io_device_start_drain       (LIODevice     *self,
+                                                 GTask         *task);
+/* The system takes something again. */
+void              l_io_device_answer_write      (LIODevice     *self);
+/* Everything queued was sent. */
+void              l_io_device_return_drained    (GSList        *tasks);
+/* What was queued is dropped, and nothing more is taken. */
+void              l_io_device_fail_writes       (LIODevice     *self);
+
+/* Whether the calling thread is the one that runs the device's loop; when none does, the one that made the device. */
+gboolean          l_io_device_is_owner          (LIODevice     *self);
+/* And whether that loop's context is the thread's default: what is begun is called back from its dispatch. */
 gboolean          l_io_device_is_in_reactor     (LIODevice     *self);
 
-/* For the two streams. They block when told to, and then until the cancellable says otherwise. */
+/* With the input's lock held. */
+gsize             l_io_device_find_line         (LIODevice     *self);
+gsize             l_io_device_take              (LIODevice     *self,
+                                                 void          *buffer,
+                                                 gsize          count);
+
+guint             l_io_device_get_departures    (LIODevice     *self);
+gboolean          l_io_device_is_blocked        (LIODevice     *self);
+
+/* l-io-device-stream.c */
 
 gssize            l_io_device_stream_read       (LIODevice     *self,
+                                                 LStreamLink   *link,
                                                  void          *buffer,
                                                  gsize          count,
                                                  gboolean       blocking,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
 GPollableReturn   l_io_device_stream_write      (LIODevice     *self,
+                                                 LStreamLink   *link,
                                                  const GOutputVector *vectors,
                                                  gsize          n_vectors,
                                                  gsize         *n_written,
                                                  gboolean       blocking,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
-gboolean          l_io_device_stream_flush      (LIODevice     *self,
+/* With the direction's lock held: who waits in other threads looks again; how many wait for input there; and whether
+ * there is something for a stream without asking the system. */
+void              l_io_device_wake_input        (LIODevice     *self);
+void              l_io_device_wake_output       (LIODevice     *self);
+void              l_io_device_add_other_read    (LIODevice     *self,
+                                                 int            n_reads);
+gboolean          l_io_device_has_something_to_tell (LIODevice *self,
+                                                 GIOCondition   condition);
+/* With the output's lock held: writes past the buffer, once that is empty. */
+GPollableReturn   l_io_device_write_through     (LIODevice     *self,
+                                                 const GOutputVector *vectors,
+                                                 gsize          n_vectors,
+                                                 gsize         *n_written,
+                                                 GError       **error);
+/* Takes nothing more, and blocks until everything queued is with the system. */
+gboolean          l_io_device_finish_output     (LIODevice     *self,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
-/* What the buffers and the state are ready for, without asking the system. */
-GIOCondition      l_io_device_query_condition   (LIODevice     *self);
-gboolean          l_io_device_stream_is_ready   (LIODevice     *self,
-                                                 GIOCondition   condition);
-
-/* A pollable stream's source; the device is NULL when the stream was left by it. */
-typedef gboolean (* LIODeviceStreamIsReady)     (GObject       *stream);
-GSource          *l_io_device_create_stream_source (LIODevice  *self,
-                                                 GObject       *stream,
-                                                 LIODeviceStreamIsReady is_ready,
-                                                 GIOCondition   condition,
-                                                 GCancellable  *cancellable);
 
 G_END_DECLS

@@ -5,9 +5,6 @@
 #include "config.h"
 
 #include "l-io-device-private.h"
-#include "l-output-stream-private.h"
-
-#include <glib/gi18n-lib.h>
 
 /* The movement of bytes: from the system into the input buffer and from the output buffer to the system, with the
  * signals that announce it, inside the loop's dispatch, inside waits and below the two streams.
@@ -58,117 +55,227 @@ get_scratch (void)
 static void
 return_scratch (Scratch *scratch)
 {
+  LIODevicePrivate *priv;
+
   if (scratch->borrower == NULL)
     return;
 
-  l_buffer_keep (&l_io_device_get_private (scratch->borrower)->input);
+  priv = l_io_device_get_private (scratch->borrower);
   scratch->borrower = NULL;
+
+  g_mutex_lock (&priv->input.lock);
+  l_buffer_keep (&priv->input.buffer);
+  g_mutex_unlock (&priv->input.lock);
 }
 
-static gsize
-get_input_room (LIODevicePrivate *priv)
+/* What is waited for */
+
+gboolean
+l_io_device_can_receive (LIODevice *self)
 {
-  gsize size = l_buffer_get_size (&priv->input);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  return input->enabled && !input->ended && !input->held;
+}
+
+gsize
+l_io_device_get_available (LIODevice *self)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  return l_buffer_get_size (&input->buffer) - input->transaction_offset;
+}
+
+gsize
+l_io_device_get_input_room (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gsize size = l_buffer_get_size (&priv->input.buffer);
   gsize room;
 
-  if (priv->read_buffer_size == 0)
+  /* Who waits elsewhere reads it. */
+  if (priv->input.n_other_reads > 0)
+    return 0;
+  if (priv->input.buffer_size == 0)
     return G_MAXSIZE;
 
-  room = priv->read_buffer_size > size ? priv->read_buffer_size - size : 0;
-  return priv->read_task != NULL ? MAX (room, l_io_device_get_wanted (priv->self)) : room;
+  room = priv->input.buffer_size > size ? priv->input.buffer_size - size : 0;
+  return priv->read_task != NULL ? MAX (room, l_io_device_get_wanted (self)) : room;
 }
 
-static gboolean
-can_receive (LIODevicePrivate *priv)
+/* With the condition's lock held. */
+static void
+tell_condition (LIODevice *self)
 {
-  return priv->input_enabled && !priv->input_ended && !priv->held;
+  LIODeviceCondition *condition = &l_io_device_get_private (self)->condition;
+  GIOCondition wanted = condition->suspended ? 0 : condition->input | condition->output;
+
+  if (condition->told == wanted)
+    return;
+
+  condition->told = wanted;
+  l_io_device_get_funcs (self)->set_condition (self, wanted);
+}
+
+static void
+set_condition (LIODevice    *self,
+               GIOCondition *part,
+               GIOCondition  wanted)
+{
+  LIODeviceCondition *condition = &l_io_device_get_private (self)->condition;
+
+  g_mutex_lock (&condition->lock);
+  *part = wanted;
+  tell_condition (self);
+  g_mutex_unlock (&condition->lock);
 }
 
 void
-l_io_device_update_condition (LIODevice *self)
+l_io_device_update_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  GIOCondition condition = 0;
+  GIOCondition wanted = 0;
 
-  if (!priv->parked && !priv->held && (priv->output_open || priv->output_blocked || can_receive (priv)))
-    {
-      condition = G_IO_HUP;
-      if (can_receive (priv) && !priv->input_parked)
-        condition |= get_input_room (priv) > 0 ? L_IO_RDHUP | G_IO_IN : L_IO_RDHUP;
-      if (priv->output_blocked)
-        condition |= G_IO_OUT;
-    }
+  if (l_io_device_can_receive (self))
+    wanted = priv->input.parked ? G_IO_HUP : G_IO_HUP | L_IO_RDHUP;
+  if ((wanted & L_IO_RDHUP) != 0 && l_io_device_get_input_room (self) > 0)
+    wanted |= G_IO_IN;
 
-  if (priv->condition == condition)
-    return;
+  set_condition (self, &priv->condition.input, wanted);
+}
 
-  priv->condition = condition;
-  l_io_device_get_funcs (self)->set_condition (self, condition);
+void
+l_io_device_update_output (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  GIOCondition wanted = 0;
+
+  if (priv->output.open)
+    wanted = G_IO_HUP;
+  if (priv->output.blocked || priv->write_task != NULL)
+    wanted = G_IO_HUP | G_IO_OUT;
+
+  set_condition (self, &priv->condition.output, wanted);
+}
+
+void
+l_io_device_set_suspended (LIODevice *self,
+                           gboolean   suspended)
+{
+  LIODeviceCondition *condition = &l_io_device_get_private (self)->condition;
+
+  g_mutex_lock (&condition->lock);
+  condition->suspended = suspended;
+  tell_condition (self);
+  g_mutex_unlock (&condition->lock);
+}
+
+void
+l_io_device_renew_condition (LIODevice *self)
+{
+  LIODeviceCondition *condition = &l_io_device_get_private (self)->condition;
+
+  g_mutex_lock (&condition->lock);
+  l_io_device_get_funcs (self)->set_condition (self, condition->told);
+  g_mutex_unlock (&condition->lock);
 }
 
 /* Input */
 
-/* A read of the stream waits: straight into the memory of its caller. */
+/* One read, with the input's lock held; into the memory of who waits for it, or into the scratch memory, which the input
+ * buffer borrows then. */
 static GPollableReturn
-receive_into_target (LIODevice  *self,
-                     gsize      *n_read,
-                     gboolean   *more,
-                     GError    **error)
+read_once (LIODevice  *self,
+           gsize       room,
+           gsize      *n_read,
+           gboolean   *more,
+           gboolean   *answered,
+           GError    **error)
 {
-  gsize count;
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  Scratch *scratch = get_scratch ();
+  gsize count = MIN (room, SCRATCH_SIZE);
   void *target = l_io_device_get_read_target (self, &count);
   GPollableReturn result;
 
-  result = l_io_device_get_funcs (self)->read_data (self, target, count, n_read, error);
+  result = l_io_device_get_funcs (self)->read_data (self, target != NULL ? target : scratch->data, count, n_read, error);
   if (result != G_POLLABLE_RETURN_OK || *n_read == 0)
     return result;
 
   *more = *n_read == count;
-  l_io_device_get_private (self)->n_arrivals++;
-  l_io_device_answer_direct_read (self, *n_read);
+  *answered = target != NULL;
+  if (*answered)
+    {
+      priv->n_arrivals++;
+    }
+  /* What nobody may read is thrown away. */
+  else if ((priv->open_mode & L_OPEN_MODE_READ_ONLY) != 0)
+    {
+      l_buffer_append_borrowed (&priv->input.buffer, scratch->data, *n_read);
+      scratch->borrower = self;
+      priv->n_arrivals++;
+      l_io_device_wake_input (self);
+    }
+
   return result;
 }
 
-/* One read into the input buffer; *more: there may be more to come at once. */
+/* *more: there may be more to come at once. */
 static GPollableReturn
 receive_once (LIODevice  *self,
-              gsize       room,
+              gboolean    is_unlimited,
               gsize      *n_read,
               gboolean   *more,
               GError    **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize count = MIN (room, SCRATCH_SIZE);
-  Scratch *scratch = get_scratch ();
-  GPollableReturn result;
+  GPollableReturn result = G_POLLABLE_RETURN_WOULD_BLOCK;
+  gboolean answered = FALSE;
+  gsize room;
 
-  if (l_io_device_get_read_target (self, &count) != NULL)
-    return receive_into_target (self, n_read, more, error);
+  *n_read = 0;
+  *more = FALSE;
+  return_scratch (get_scratch ());
 
-  return_scratch (scratch);
-  result = l_io_device_get_funcs (self)->read_data (self, scratch->data, count, n_read, error);
-  if (result != G_POLLABLE_RETURN_OK)
-    return result;
+  g_mutex_lock (&priv->input.lock);
+  room = is_unlimited ? G_MAXSIZE : l_io_device_get_input_room (self);
+  if (room > 0)
+    result = read_once (self, room, n_read, more, &answered, error);
+  g_mutex_unlock (&priv->input.lock);
 
-  *more = *n_read == count;
-  /* What nobody may read is thrown away. */
-  if (*n_read > 0 && (priv->open_mode & L_OPEN_MODE_READ_ONLY) != 0)
-    {
-      l_buffer_append_borrowed (&priv->input, scratch->data, *n_read);
-      scratch->borrower = self;
-      priv->n_arrivals++;
-    }
-
+  if (answered)
+    l_io_device_answer_direct_read (self, *n_read);
   return result;
 }
 
 void
 l_io_device_flush_after_handler (LIODevice *self)
 {
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean is_due;
+
+  g_mutex_lock (&output->lock);
+  is_due = l_buffer_get_size (&output->buffer) > 0 && !output->blocked && output->opening_mode == L_OPEN_MODE_NOT_OPEN;
+  g_mutex_unlock (&output->lock);
+
+  if (is_due)
+    l_io_device_flush (self);
+}
+
+/* Nothing more is told of the input, or of anything. */
+static void
+park (LIODevice *self,
+      gboolean   input,
+      gboolean   everything)
+{
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
-  if (l_buffer_get_size (&priv->output) > 0 && !priv->output_blocked && priv->opening_mode == L_OPEN_MODE_NOT_OPEN)
-    l_io_device_flush (self);
+  g_mutex_lock (&priv->input.lock);
+  priv->input.parked = input;
+  l_io_device_update_input (self);
+  g_mutex_unlock (&priv->input.lock);
+
+  l_io_device_set_suspended (self, everything || priv->input.held);
 }
 
 /* Announces what was received, and after that what came meanwhile without being announced. */
@@ -191,9 +298,8 @@ announce_input (LIODevice *self)
   if (scratch->borrower == self)
     return_scratch (scratch);
 
-  priv->parked = FALSE;
-  priv->input_parked = FALSE;
-  l_io_device_update_condition (self);
+  if (priv->input.parked || priv->condition.suspended || priv->input.buffer_size != 0)
+    park (self, FALSE, FALSE);
   l_io_device_flush_after_handler (self);
 }
 
@@ -231,29 +337,24 @@ announce_and_check (LIODevice *self)
       return_scratch (scratch);
     }
 
-  return priv->session == session && can_receive (priv);
+  return priv->session == session && l_io_device_can_receive (self);
 }
 
-/* condition: what is known of the end; with it all is read that the system holds. */
-static void
-receive (LIODevice    *self,
-         GIOCondition  condition)
+/* With an end all is read that the system holds. */
+void
+l_io_device_receive (LIODevice    *self,
+                     GIOCondition  condition)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
   gboolean is_end = (condition & (L_IO_RDHUP | G_IO_HUP | G_IO_ERR)) != 0;
   gboolean more = TRUE;
 
   for (guint n_reads = 0; is_end || (more && n_reads < MAX_READS); n_reads++)
     {
-      gsize room = is_end ? G_MAXSIZE : get_input_room (priv);
       g_autoptr(GError) error = NULL;
       GPollableReturn result;
-      gsize n_read = 0;
+      gsize n_read;
 
-      if (room == 0)
-        return;
-
-      result = receive_once (self, room, &n_read, &more, &error);
+      result = receive_once (self, is_end, &n_read, &more, &error);
       if (result == G_POLLABLE_RETURN_FAILED)
         {
           l_io_device_get_funcs (self)->failed (self, error);
@@ -281,23 +382,20 @@ receive_silently (LIODevice    *self,
                   GIOCondition  condition)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize room = get_input_room (priv);
-  GPollableReturn result = G_POLLABLE_RETURN_FAILED;
+  GPollableReturn result;
   guint session = priv->session;
-  gsize n_read = 0;
+  gsize n_read;
   gboolean more;
 
-  if (room > 0)
-    result = receive_once (self, room, &n_read, &more, NULL);
-
+  result = receive_once (self, FALSE, &n_read, &more, NULL);
   if (n_read > 0 && answer_reads (self))
     priv->ready_read_due = TRUE;
   if (priv->session != session)
     return;
 
-  priv->parked = (condition & (G_IO_HUP | G_IO_ERR)) != 0;
-  priv->input_parked = (condition & L_IO_RDHUP) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK);
-  l_io_device_update_condition (self);
+  park (self,
+        (condition & L_IO_RDHUP) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK),
+        (condition & (G_IO_HUP | G_IO_ERR)) != 0);
 }
 
 void
@@ -307,8 +405,8 @@ l_io_device_drain_input (LIODevice *self)
   gboolean more;
   gsize n_read;
 
-  while (!priv->input_ended &&
-         receive_once (self, G_MAXSIZE, &n_read, &more, NULL) == G_POLLABLE_RETURN_OK && n_read > 0)
+  while (!priv->input.ended &&
+         receive_once (self, TRUE, &n_read, &more, NULL) == G_POLLABLE_RETURN_OK && n_read > 0)
     {
       guint session = priv->session;
 
@@ -325,40 +423,53 @@ l_io_device_schedule_flush (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
-  if (priv->reactor != NULL && priv->opening_mode == L_OPEN_MODE_NOT_OPEN)
-    l_reactor_queue_task (priv->reactor, &priv->flush_task);
+  if (priv->reactor == NULL || priv->output.flush_due || priv->output.opening_mode != L_OPEN_MODE_NOT_OPEN)
+    return;
+
+  priv->output.flush_due = TRUE;
+  l_reactor_queue_task (priv->reactor, &priv->flush_task);
 }
 
 static void
-set_output_blocked (LIODevice *self,
-                    gboolean   blocked)
+schedule_flush (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
 
-  priv->output_blocked = blocked;
-  l_io_device_update_condition (self);
+  g_mutex_lock (&output->lock);
+  l_io_device_schedule_flush (self);
+  g_mutex_unlock (&output->lock);
 }
 
-/* Hands what is queued to the system, and with it data that is not; how much of that went. Nothing is emitted. */
-static GPollableReturn
-push (LIODevice   *self,
-      const void  *data,
-      gsize        count,
-      gsize       *n_taken,
-      GError     **error)
+/* With the output's lock held. */
+static void
+cancel_flush (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  if (priv->output.flush_due)
+    l_reactor_cancel_task (priv->reactor, &priv->flush_task);
+  priv->output.flush_due = FALSE;
+}
+
+GPollableReturn
+l_io_device_push (LIODevice   *self,
+                  const void  *data,
+                  gsize        count,
+                  gsize       *n_taken,
+                  GError     **error)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
   GPollableReturn result = G_POLLABLE_RETURN_OK;
 
   *n_taken = 0;
-  while (l_buffer_get_size (&priv->output) > 0 || count > *n_taken)
+  while (l_buffer_get_size (&output->buffer) > 0 || count > *n_taken)
     {
-      gsize n_queued = l_buffer_get_size (&priv->output);
+      gsize n_queued = l_buffer_get_size (&output->buffer);
       GOutputVector vectors[MAX_VECTORS];
       gsize n_offered = 0, n_written = 0, n_from_queue;
       guint n_vectors;
 
-      n_vectors = l_buffer_get_vectors (&priv->output, vectors, MAX_VECTORS - 1);
+      n_vectors = l_buffer_get_vectors (&output->buffer, vectors, MAX_VECTORS - 1);
       for (guint i = 0; i < n_vectors; i++)
         n_offered += vectors[i].size;
       if (n_offered == n_queued && count > *n_taken)
@@ -371,10 +482,10 @@ push (LIODevice   *self,
       if (result != G_POLLABLE_RETURN_OK)
         break;
 
-      n_from_queue = l_buffer_skip (&priv->output, n_written);
+      n_from_queue = l_buffer_skip (&output->buffer, n_written);
       *n_taken += n_written - n_from_queue;
-      priv->n_written += n_written;
-      priv->n_departures++;
+      output->n_written += n_written;
+      output->n_departures++;
 
       /* The system took a part: it is full, and asking again would tell just that. */
       if (n_written < n_offered)
@@ -384,68 +495,79 @@ push (LIODevice   *self,
         }
     }
 
-  set_output_blocked (self, result == G_POLLABLE_RETURN_WOULD_BLOCK);
+  output->blocked = result == G_POLLABLE_RETURN_WOULD_BLOCK;
+  l_io_device_update_output (self);
   return result;
-}
-
-/* A failure is left to the flush that follows: write() emits nothing. */
-gsize
-l_io_device_offer (LIODevice  *self,
-                   const void *data,
-                   gsize       count)
-{
-  gsize n_taken;
-
-  push (self, data, count, &n_taken, NULL);
-
-  return n_taken;
-}
-
-GPollableReturn
-l_io_device_offer_queue (LIODevice  *self,
-                         GError    **error)
-{
-  gsize n_taken;
-
-  return push (self, NULL, 0, &n_taken, error);
 }
 
 static void
 announce_output (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize count = priv->n_written;
+  gboolean is_more;
+  gsize count;
 
-  if (count == 0)
+  g_mutex_lock (&priv->output.lock);
+  count = priv->output.n_written;
+  /* Never recursively: whoever runs the handler looks again when it has returned. A loop that it runs looks before. */
+  if (count > 0 && priv->in_bytes_written)
+    l_io_device_schedule_flush (self);
+  else
+    priv->output.n_written = 0;
+  g_mutex_unlock (&priv->output.lock);
+
+  if (count == 0 || priv->in_bytes_written)
     return;
 
-  /* Never recursively: whoever runs the handler looks again when it has returned. A loop that it runs looks before. */
-  if (priv->in_bytes_written)
-    {
-      l_io_device_schedule_flush (self);
-      return;
-    }
-
-  priv->n_written = 0;
   priv->in_bytes_written = TRUE;
   l_io_device_emit_bytes_written (self, count);
   priv->in_bytes_written = FALSE;
 
-  if (priv->n_written > 0)
+  g_mutex_lock (&priv->output.lock);
+  is_more = priv->output.n_written > 0;
+  if (is_more)
     l_io_device_schedule_flush (self);
+  g_mutex_unlock (&priv->output.lock);
 }
 
 static void
 tell_drained (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  GSList *tasks = NULL;
-
-  if (priv->output_stream != NULL)
-    tasks = l_output_stream_take_tasks (L_OUTPUT_STREAM (priv->output_stream));
+  GSList *tasks = g_steal_pointer (&priv->drain_tasks);
 
   l_io_device_get_funcs (self)->output_drained (self);
-  l_output_stream_return_tasks (tasks);
+  l_io_device_return_drained (tasks);
+}
+
+static GPollableReturn
+push_queue (LIODevice  *self,
+            GError    **error)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  GPollableReturn result;
+  gsize n_taken;
+
+  g_mutex_lock (&output->lock);
+  cancel_flush (self);
+  result = l_io_device_push (self, NULL, 0, &n_taken, error);
+  g_mutex_unlock (&output->lock);
+
+  return result;
+}
+
+/* Nothing is queued, nothing is left to tell. */
+static gboolean
+is_drained (LIODevice *self)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean drained;
+
+  g_mutex_lock (&output->lock);
+  drained = l_buffer_get_size (&output->buffer) == 0 && output->n_written == 0;
+  g_mutex_unlock (&output->lock);
+
+  return drained;
 }
 
 /* Sends what is queued, tells, sends what the handlers wrote, and if nothing is left tells the subclass. TRUE if bytes
@@ -455,37 +577,31 @@ flush (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint session = priv->session;
-  guint n_departures = priv->n_departures;
+  guint n_departures = l_io_device_get_departures (self);
   g_autoptr(GError) error = NULL;
   GPollableReturn result;
-  gsize n_taken;
 
-  result = push (self, NULL, 0, &n_taken, &error);
+  result = push_queue (self, &error);
   announce_output (self);
 
-  if (priv->session == session && result == G_POLLABLE_RETURN_OK && l_buffer_get_size (&priv->output) > 0)
+  if (priv->session == session && result == G_POLLABLE_RETURN_OK && l_io_device_get_bytes_to_write (self) > 0)
     {
-      result = push (self, NULL, 0, &n_taken, &error);
-      l_io_device_schedule_flush (self);
+      result = push_queue (self, &error);
+      schedule_flush (self);
     }
 
   if (priv->session == session && result == G_POLLABLE_RETURN_FAILED)
     l_io_device_get_funcs (self)->failed (self, error);
-  else if (priv->session == session && l_buffer_get_size (&priv->output) == 0 && priv->n_written == 0)
+  else if (priv->session == session && is_drained (self))
     tell_drained (self);
 
-  return priv->n_departures != n_departures;
+  return l_io_device_get_departures (self) != n_departures;
 }
 
 gboolean
 l_io_device_flush (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  if (priv->reactor != NULL)
-    l_reactor_cancel_task (priv->reactor, &priv->flush_task);
-
-  if (priv->opening_mode != L_OPEN_MODE_NOT_OPEN)
+  if (l_io_device_get_private (self)->output.opening_mode != L_OPEN_MODE_NOT_OPEN)
     return FALSE;
 
   return flush (self);
@@ -498,28 +614,67 @@ l_io_device_flush_in_turn (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint session = priv->session;
+  gboolean is_untold;
 
   l_io_device_flush (self);
   if (priv->session != session || !priv->in_bytes_written)
     return;
 
-  if (priv->reactor != NULL)
-    l_reactor_cancel_task (priv->reactor, &priv->flush_task);
-  if (l_buffer_get_size (&priv->output) == 0 && priv->n_written > 0)
+  g_mutex_lock (&priv->output.lock);
+  cancel_flush (self);
+  is_untold = l_buffer_get_size (&priv->output.buffer) == 0 && priv->output.n_written > 0;
+  g_mutex_unlock (&priv->output.lock);
+
+  if (is_untold)
     l_io_device_get_funcs (self)->output_drained (self);
 }
 
-static void
-handle_input (LIODevice    *self,
-              GIOCondition  condition)
+guint
+l_io_device_get_departures (LIODevice *self)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  guint n_departures;
+
+  g_mutex_lock (&output->lock);
+  n_departures = output->n_departures;
+  g_mutex_unlock (&output->lock);
+
+  return n_departures;
+}
+
+gboolean
+l_io_device_is_blocked (LIODevice *self)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean blocked;
+
+  g_mutex_lock (&output->lock);
+  blocked = output->blocked;
+  g_mutex_unlock (&output->lock);
+
+  return blocked;
+}
+
+void
+l_io_device_handle_input (LIODevice    *self,
+                          GIOCondition  condition)
 {
   if (condition == 0)
     return;
 
-  if (can_receive (l_io_device_get_private (self)))
-    receive (self, condition);
+  if (l_io_device_can_receive (self))
+    l_io_device_receive (self, condition);
   else if ((condition & (G_IO_HUP | G_IO_ERR)) != 0)
     l_io_device_get_funcs (self)->input_ended (self, condition);
+}
+
+/* The system takes something again. */
+static void
+handle_output (LIODevice *self)
+{
+  if (l_io_device_is_blocked (self))
+    l_io_device_flush_in_turn (self);
+  l_io_device_answer_write (self);
 }
 
 void
@@ -531,214 +686,13 @@ l_io_device_dispatch (LIODevice    *self,
 
   g_object_ref (self);
 
-  if (priv->in_ready_read && can_receive (priv) && (condition & ~G_IO_OUT) != 0)
+  if (priv->in_ready_read && l_io_device_can_receive (self) && (condition & ~G_IO_OUT) != 0)
     receive_silently (self, condition & ~G_IO_OUT);
   else
-    handle_input (self, condition & ~G_IO_OUT);
+    l_io_device_handle_input (self, condition & ~G_IO_OUT);
 
-  if ((condition & G_IO_OUT) != 0 && priv->session == session && priv->output_blocked)
-    l_io_device_flush_in_turn (self);
+  if ((condition & G_IO_OUT) != 0 && priv->session == session)
+    handle_output (self);
 
   g_object_unref (self);
-}
-
-/* Waiting */
-
-gint64
-l_io_device_get_deadline (int msecs)
-{
-  if (msecs < 0)
-    return -1;
-
-  return g_get_monotonic_time () + (gint64) msecs * 1000;
-}
-
-/* Both directions, so that two programs that wait for each other to read make progress. */
-static GIOCondition
-get_wait_condition (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  GIOCondition condition = G_IO_HUP;
-
-  if (can_receive (priv))
-    condition |= L_IO_RDHUP;
-  if (can_receive (priv) && get_input_room (priv) > 0)
-    condition |= G_IO_IN;
-  if (l_buffer_get_size (&priv->output) > 0)
-    condition |= G_IO_OUT;
-
-  return condition;
-}
-
-/* With nothing queued it is no system call, and yet may be what ends a session. */
-static void
-flush_unless_blocked (LIODevice *self)
-{
-  if (!l_io_device_get_private (self)->output_blocked)
-    l_io_device_flush_in_turn (self);
-}
-
-gboolean
-l_io_device_wait_turn (LIODevice    *self,
-                       gint64        deadline,
-                       GCancellable *cancellable)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  guint session = priv->session;
-  GIOCondition condition;
-
-  flush_unless_blocked (self);
-  if (priv->session != session)
-    return TRUE;
-
-  condition = l_io_device_get_funcs (self)->wait (self, get_wait_condition (self), deadline, cancellable);
-  if (condition == 0)
-    return FALSE;
-
-  if ((condition & G_IO_OUT) != 0)
-    l_io_device_flush_in_turn (self);
-  if (priv->session == session)
-    handle_input (self, condition & ~G_IO_OUT);
-
-  /* Bytes that come without end must not keep a wait for something else here. */
-  return deadline < 0 || g_get_monotonic_time () < deadline;
-}
-
-static gboolean
-wait_for_ready_read (LIODevice *self,
-                     gint64     deadline)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  guint n_arrivals = priv->n_arrivals;
-  gboolean is_over = FALSE;
-  guint session;
-
-  if (!l_io_device_get_funcs (self)->wait_until_open (self, deadline))
-    return FALSE;
-  if (!can_receive (priv) || (priv->open_mode & L_OPEN_MODE_READ_ONLY) == 0)
-    return FALSE;
-
-  session = priv->session;
-  flush_unless_blocked (self);
-  /* Something has often come already: asking costs less than poll() before it. */
-  if (priv->session == session)
-    receive (self, 0);
-
-  while (priv->n_arrivals == n_arrivals)
-    {
-      if (priv->session != session || !can_receive (priv))
-        return FALSE;
-
-      if (is_over)
-        {
-          l_io_device_get_funcs (self)->timed_out (self);
-          return FALSE;
-        }
-
-      is_over = !l_io_device_wait_turn (self, deadline, NULL);
-    }
-
-  return TRUE;
-}
-
-/**
- * l_io_device_wait_for_ready_read:
- * @self: a device
- * @msecs: how long to wait at most, in milliseconds; any negative value: no limit
- *
- * Blocks the calling thread until new bytes have arrived and [signal@LSocket.IODevice::ready-read] was emitted, without
- * a main loop. Bytes that were buffered before do not end the wait. Meanwhile what is queued is sent.
- *
- * Called in a handler of [signal@LSocket.IODevice::ready-read] it does not emit that signal again.
- *
- * While an attempt to connect is under way it first waits for that. At the end of the time the error is set to
- * %L_SOCKET_ERROR_TIMEOUT, and nothing is closed.
- *
- * Returns: %TRUE if new bytes have arrived; %FALSE at the end of the time, when the connection ended, or when there is none
- *
- * Since: 1.0
- */
-gboolean
-l_io_device_wait_for_ready_read (LIODevice *self,
-                                 int        msecs)
-{
-  gboolean arrived;
-
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
-
-  g_object_ref (self);
-  arrived = wait_for_ready_read (self, l_io_device_get_deadline (msecs));
-  g_object_unref (self);
-
-  return arrived;
-}
-
-static gboolean
-wait_for_bytes_written (LIODevice *self,
-                        gint64     deadline)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  gboolean is_over = FALSE;
-  guint n_departures = priv->n_departures;
-  guint session;
-
-  if (!l_io_device_get_funcs (self)->wait_until_open (self, deadline))
-    return FALSE;
-
-  /* What write() sent at once is reported here. */
-  if (priv->n_written > 0 && !priv->in_bytes_written)
-    {
-      l_io_device_flush (self);
-      return TRUE;
-    }
-
-  session = priv->session;
-  flush_unless_blocked (self);
-
-  while (priv->n_departures == n_departures)
-    {
-      if (priv->session != session || l_buffer_get_size (&priv->output) == 0)
-        return FALSE;
-
-      if (is_over)
-        {
-          l_io_device_get_funcs (self)->timed_out (self);
-          return FALSE;
-        }
-
-      is_over = !l_io_device_wait_turn (self, deadline, NULL);
-    }
-
-  return TRUE;
-}
-
-/**
- * l_io_device_wait_for_bytes_written:
- * @self: a device
- * @msecs: how long to wait at most, in milliseconds; any negative value: no limit
- *
- * Blocks the calling thread until bytes were handed to the system and [signal@LSocket.IODevice::bytes-written] was
- * emitted, without a main loop. Meanwhile what arrives is received.
- *
- * While an attempt to connect is under way it first waits for that. At the end of the time the error is set to
- * %L_SOCKET_ERROR_TIMEOUT, and nothing is closed.
- *
- * Returns: %TRUE if bytes were handed over; %FALSE at once when none wait for it, at the end of the time, or when the
- *   connection ended
- *
- * Since: 1.0
- */
-gboolean
-l_io_device_wait_for_bytes_written (LIODevice *self,
-                                    int        msecs)
-{
-  gboolean gone;
-
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
-
-  g_object_ref (self);
-  gone = wait_for_bytes_written (self, l_io_device_get_deadline (msecs));
-  g_object_unref (self);
-
-  return gone;
 }

@@ -5,35 +5,109 @@
 #include "config.h"
 
 #include "l-error-private.h"
+#include "l-input-stream-private.h"
 #include "l-io-device-private.h"
+#include "l-output-stream-private.h"
 
 #include <glib/gi18n-lib.h>
 
-/* What the two streams have in common: they read past an empty input buffer straight into the caller's memory, and
- * write past an empty output buffer straight from it. */
+/* What the two streams do with their device, in any thread: they read past an empty input buffer straight into the caller's
+ * memory, and write past an empty output buffer straight from it. In another thread than the owner's nothing is told of
+ * that: the owner's loop, when it runs, notices what there is to notice. */
+
+/* Those who wait in other threads */
+
+static void
+cancel_wake (GCancellable **wake)
+{
+  g_autoptr(GCancellable) cancellable = g_steal_pointer (wake);
+
+  g_cancellable_cancel (cancellable);
+}
+
+void
+l_io_device_wake_input (LIODevice *self)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  cancel_wake (&input->wake);
+  if (input->stream != NULL)
+    l_stream_link_wake (l_input_stream_get_link (L_INPUT_STREAM (input->stream)));
+}
+
+void
+l_io_device_wake_output (LIODevice *self)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+
+  cancel_wake (&output->wake);
+  if (output->stream != NULL)
+    l_stream_link_wake (l_output_stream_get_link (L_OUTPUT_STREAM (output->stream)));
+}
+
+/* With the direction's lock held; NULL in the owner's thread, where nobody else can have something to tell meanwhile. */
+static GCancellable *
+ref_wake (LIODevice     *self,
+          GCancellable **wake)
+{
+  if (l_io_device_is_owner (self))
+    return NULL;
+
+  if (*wake == NULL)
+    *wake = g_cancellable_new ();
+
+  return g_object_ref (*wake);
+}
+
+void
+l_io_device_add_other_read (LIODevice *self,
+                            int        n_reads)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  input->n_other_reads += n_reads;
+  l_io_device_update_input (self);
+}
 
 /* Blocks until the condition, sending what is queued meanwhile: the peer may wait for just that. */
 static gboolean
 wait_for (LIODevice     *self,
           GIOCondition   condition,
           GCancellable  *cancellable,
+          GCancellable  *wake,
           GError       **error)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gsize n_taken;
 
-  if (l_buffer_get_size (&priv->output) > 0)
+  g_mutex_lock (&output->lock);
+  if (l_buffer_get_size (&output->buffer) > 0)
     {
-      l_io_device_offer (self, NULL, 0);
+      l_io_device_push (self, NULL, 0, &n_taken, NULL);
       l_io_device_schedule_flush (self);
     }
   /* A broken output would always be ready. */
-  if (priv->output_blocked)
+  if (output->blocked)
     condition |= G_IO_OUT;
+  g_mutex_unlock (&output->lock);
 
-  l_io_device_get_funcs (self)->wait (self, condition, -1, cancellable);
+  l_io_device_get_funcs (self)->wait (self, condition, -1, cancellable, wake);
 
   return !g_cancellable_set_error_if_cancelled (cancellable, error);
 }
+
+static gboolean
+check_attached (LStreamLink  *link,
+                GError      **error)
+{
+  if (!l_stream_link_is_detached (link))
+    return TRUE;
+
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection of the stream has ended"));
+  return FALSE;
+}
+
+/* Reading */
 
 /* Reads from the device itself. What a transaction may put back has to pass the buffer. */
 static GPollableReturn
@@ -43,22 +117,99 @@ read_through (LIODevice  *self,
               gsize      *n_read,
               GError    **error)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
   GPollableReturn result;
 
   result = l_io_device_get_funcs (self)->read_data (self, buffer, count, n_read, error);
-  if (result == G_POLLABLE_RETURN_OK && priv->in_transaction)
+  if (result == G_POLLABLE_RETURN_OK && input->in_transaction)
     {
-      l_buffer_append (&priv->input, buffer, *n_read);
-      priv->transaction_offset += *n_read;
-      l_io_device_update_condition (self);
+      l_buffer_append (&input->buffer, buffer, *n_read);
+      input->transaction_offset += *n_read;
+      l_io_device_update_input (self);
     }
+
+  if (result == G_POLLABLE_RETURN_FAILED)
+    l_error_convert_to_io (error);
+  return result;
+}
+
+/* With the input's lock held. */
+static GPollableReturn
+read_some (LIODevice    *self,
+           LStreamLink  *link,
+           void         *buffer,
+           gsize         count,
+           gsize        *n_read,
+           GError      **error)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  *n_read = 0;
+  if (!check_attached (link, error) || !l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, error))
+    return G_POLLABLE_RETURN_FAILED;
+
+  if (priv->read_task != NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another read is under way"));
+      return G_POLLABLE_RETURN_FAILED;
+    }
+
+  if (l_io_device_get_available (self) > 0)
+    {
+      *n_read = l_io_device_take (self, buffer, count);
+      return G_POLLABLE_RETURN_OK;
+    }
+
+  if (!priv->input.enabled || priv->input.ended)
+    return G_POLLABLE_RETURN_OK;
+
+  return read_through (self, buffer, count, n_read, error);
+}
+
+/* Until there is something to read, or the end; while it waits in another thread the reactor leaves the input to it. */
+static GPollableReturn
+read_blocking (LIODevice     *self,
+               LStreamLink   *link,
+               void          *buffer,
+               gsize          count,
+               gsize         *n_read,
+               GCancellable  *cancellable,
+               GError       **error)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+  GPollableReturn result;
+  gboolean is_other = FALSE;
+
+  g_mutex_lock (&input->lock);
+  while ((result = read_some (self, link, buffer, count, n_read, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
+    {
+      g_autoptr(GCancellable) wake = ref_wake (self, &input->wake);
+      gboolean goes_on;
+
+      if (wake != NULL && !is_other)
+        l_io_device_add_other_read (self, 1);
+      is_other = wake != NULL;
+
+      g_mutex_unlock (&input->lock);
+      goes_on = wait_for (self, G_IO_IN, cancellable, wake, error);
+      g_mutex_lock (&input->lock);
+
+      if (!goes_on)
+        {
+          result = G_POLLABLE_RETURN_FAILED;
+          break;
+        }
+    }
+  if (is_other)
+    l_io_device_add_other_read (self, -1);
+  g_mutex_unlock (&input->lock);
 
   return result;
 }
 
 gssize
 l_io_device_stream_read (LIODevice     *self,
+                         LStreamLink   *link,
                          void          *buffer,
                          gsize          count,
                          gboolean       blocking,
@@ -66,74 +217,96 @@ l_io_device_stream_read (LIODevice     *self,
                          GError       **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  GPollableReturn result;
+  gsize n_read;
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return -1;
 
-  while (TRUE)
+  if (blocking)
     {
-      gsize n_read = 0;
-
-      if (!l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, error))
-        return -1;
-      if (l_io_device_get_bytes_available (self) > 0)
-        return l_io_device_read (self, buffer, count, error);
-      if (!priv->input_enabled || priv->input_ended)
-        return 0;
-
-      switch (read_through (self, buffer, count, &n_read, error))
-        {
-        case G_POLLABLE_RETURN_OK:
-          /* The reactor will notice the end; without one nobody else does. */
-          if (n_read == 0 && priv->reactor == NULL)
-            l_io_device_dispatch (self, G_IO_IN);
-          return n_read;
-
-        case G_POLLABLE_RETURN_WOULD_BLOCK:
-          if (!blocking)
-            {
-              g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, _("The operation would block"));
-              return -1;
-            }
-          if (!wait_for (self, G_IO_IN, cancellable, error))
-            return -1;
-          break;
-
-        case G_POLLABLE_RETURN_FAILED:
-        default:
-          l_error_convert_to_io (error);
-          return -1;
-        }
+      result = read_blocking (self, link, buffer, count, &n_read, cancellable, error);
     }
+  else
+    {
+      g_mutex_lock (&priv->input.lock);
+      result = read_some (self, link, buffer, count, &n_read, error);
+      g_mutex_unlock (&priv->input.lock);
+    }
+
+  if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, _("The operation would block"));
+  if (result != G_POLLABLE_RETURN_OK)
+    return -1;
+
+  /* The reactor will notice the end; without one nobody else does. */
+  if (n_read == 0 && priv->reactor == NULL && l_io_device_is_owner (self) && l_io_device_can_receive (self))
+    l_io_device_dispatch (self, G_IO_IN);
+
+  return n_read;
 }
 
+/* Writing */
+
 /* Once what was written before is gone. */
-static GPollableReturn
-write_through (LIODevice            *self,
-               const GOutputVector  *vectors,
-               gsize                 n_vectors,
-               gsize                *n_written,
-               GError              **error)
+GPollableReturn
+l_io_device_write_through (LIODevice            *self,
+                           const GOutputVector  *vectors,
+                           gsize                 n_vectors,
+                           gsize                *n_written,
+                           GError              **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  GPollableReturn result = G_POLLABLE_RETURN_OK;
+  gsize n_taken;
 
-  if (l_buffer_get_size (&priv->output) > 0)
+  if (!l_io_device_check_mode (self, L_OPEN_MODE_WRITE_ONLY, error))
+    return G_POLLABLE_RETURN_FAILED;
+
+  if (!priv->output.open)
     {
-      GPollableReturn result = l_io_device_offer_queue (self, error);
-
-      l_io_device_schedule_flush (self);
-      if (result != G_POLLABLE_RETURN_OK)
-        return result;
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The output has ended"));
+      return G_POLLABLE_RETURN_FAILED;
     }
 
-  if (n_vectors == 0)
-    return G_POLLABLE_RETURN_OK;
+  if (l_buffer_get_size (&priv->output.buffer) > 0)
+    {
+      result = l_io_device_push (self, NULL, 0, &n_taken, error);
+      l_io_device_schedule_flush (self);
+    }
 
-  return l_io_device_get_funcs (self)->write_data (self, vectors, n_vectors, n_written, error);
+  if (result == G_POLLABLE_RETURN_OK && n_vectors > 0)
+    result = l_io_device_get_funcs (self)->write_data (self, vectors, n_vectors, n_written, error);
+
+  if (result == G_POLLABLE_RETURN_FAILED)
+    l_error_convert_to_io (error);
+  return result;
+}
+
+/* With the output's lock held. */
+static GPollableReturn
+write_some (LIODevice            *self,
+            LStreamLink          *link,
+            const GOutputVector  *vectors,
+            gsize                 n_vectors,
+            gsize                *n_written,
+            GError              **error)
+{
+  if (!check_attached (link, error))
+    return G_POLLABLE_RETURN_FAILED;
+
+  if (l_io_device_get_private (self)->write_task != NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another write is under way"));
+      return G_POLLABLE_RETURN_FAILED;
+    }
+
+  return l_io_device_write_through (self, vectors, n_vectors, n_written, error);
 }
 
 GPollableReturn
 l_io_device_stream_write (LIODevice            *self,
+                          LStreamLink          *link,
                           const GOutputVector  *vectors,
                           gsize                 n_vectors,
                           gsize                *n_written,
@@ -141,155 +314,99 @@ l_io_device_stream_write (LIODevice            *self,
                           GCancellable         *cancellable,
                           GError              **error)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
 
+  *n_written = 0;
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return G_POLLABLE_RETURN_FAILED;
 
   while (TRUE)
     {
+      g_autoptr(GCancellable) wake = NULL;
       GPollableReturn result;
 
-      if (!l_io_device_check_mode (self, L_OPEN_MODE_WRITE_ONLY, error))
-        return G_POLLABLE_RETURN_FAILED;
-      if (!priv->output_open)
-        {
-          g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The output has ended"));
-          return G_POLLABLE_RETURN_FAILED;
-        }
+      g_mutex_lock (&output->lock);
+      result = write_some (self, link, vectors, n_vectors, n_written, error);
+      if (result == G_POLLABLE_RETURN_WOULD_BLOCK && blocking)
+        wake = ref_wake (self, &output->wake);
+      g_mutex_unlock (&output->lock);
 
-      result = write_through (self, vectors, n_vectors, n_written, error);
-      if (result == G_POLLABLE_RETURN_FAILED)
-        l_error_convert_to_io (error);
-      if (result != G_POLLABLE_RETURN_WOULD_BLOCK)
+      if (result != G_POLLABLE_RETURN_WOULD_BLOCK || !blocking)
         return result;
-
-      if (!blocking)
-        return G_POLLABLE_RETURN_WOULD_BLOCK;
-      if (!wait_for (self, G_IO_OUT, cancellable, error))
+      if (!wait_for (self, G_IO_OUT, cancellable, wake, error))
         return G_POLLABLE_RETURN_FAILED;
     }
 }
 
-gboolean
-l_io_device_stream_flush (LIODevice     *self,
-                          GCancellable  *cancellable,
-                          GError       **error)
+/* With the output's lock held. */
+static GPollableReturn
+push_rest (LIODevice  *self,
+           GError    **error)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize n_written;
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  GPollableReturn result;
+  gsize n_taken;
 
-  if (l_buffer_get_size (&priv->output) == 0)
-    return TRUE;
+  output->open = FALSE;
+  /* What waits for a connection is dropped with the attempt. */
+  if (output->opening_mode != L_OPEN_MODE_NOT_OPEN || l_buffer_get_size (&output->buffer) == 0)
+    return G_POLLABLE_RETURN_OK;
 
-  return l_io_device_stream_write (self, NULL, 0, &n_written, TRUE, cancellable, error) == G_POLLABLE_RETURN_OK;
-}
+  result = l_io_device_push (self, NULL, 0, &n_taken, error);
+  l_io_device_schedule_flush (self);
+  if (result == G_POLLABLE_RETURN_FAILED)
+    l_error_convert_to_io (error);
 
-GIOCondition
-l_io_device_query_condition (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  GIOCondition condition = 0;
-
-  /* Also when an operation would fail at once. */
-  if (l_io_device_get_bytes_available (self) > 0 || !priv->input_enabled || priv->input_ended)
-    condition |= G_IO_IN;
-  if (!priv->output_open)
-    condition |= G_IO_OUT;
-
-  return condition;
+  return result;
 }
 
 gboolean
-l_io_device_stream_is_ready (LIODevice    *self,
-                             GIOCondition  condition)
+l_io_device_finish_output (LIODevice     *self,
+                           GCancellable  *cancellable,
+                           GError       **error)
 {
-  if ((l_io_device_query_condition (self) & condition) != 0)
-    return TRUE;
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  GPollableReturn result;
+  guint n_losses;
 
-  return l_io_device_get_funcs (self)->wait (self, condition, 0, NULL) != 0;
-}
-
-/* A source that is ready when the device's buffers and state are, beside the one that polls the descriptor: what the
- * owner's loop has read ahead never shows there. */
-typedef struct
-{
-  GSource                source;
-  GObject               *stream;   /* (owned) */
-  LIODeviceStreamIsReady is_ready;
-} StreamSource;
-
-static gboolean
-stream_source_prepare (GSource *source,
-                       int     *timeout)
-{
-  StreamSource *self = (StreamSource *) source;
-
-  *timeout = -1;
-  return self->is_ready (self->stream);
-}
-
-static gboolean
-stream_source_check (GSource *source)
-{
-  StreamSource *self = (StreamSource *) source;
-
-  return self->is_ready (self->stream);
-}
-
-static gboolean
-stream_source_dispatch (GSource     *source,
-                        GSourceFunc  callback,
-                        gpointer     user_data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-stream_source_finalize (GSource *source)
-{
-  g_object_unref (((StreamSource *) source)->stream);
-}
-
-/* g_pollable_source_new_full() gives the source a dummy callback, and GObject insists that there is a way to call it. */
-static gboolean
-stream_source_closure_callback (gpointer closure)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs stream_source_funcs = {
-  .prepare = stream_source_prepare,
-  .check = stream_source_check,
-  .dispatch = stream_source_dispatch,
-  .finalize = stream_source_finalize,
-  .closure_callback = stream_source_closure_callback,
-};
-
-GSource *
-l_io_device_create_stream_source (LIODevice              *self,
-                                  GObject                *stream,
-                                  LIODeviceStreamIsReady  is_ready,
-                                  GIOCondition            condition,
-                                  GCancellable           *cancellable)
-{
-  g_autoptr(GSource) buffer_source = g_source_new (&stream_source_funcs, sizeof (StreamSource));
-  g_autoptr(GSource) descriptor_source = NULL;
-  GSource *source;
-
-  ((StreamSource *) buffer_source)->stream = g_object_ref (stream);
-  ((StreamSource *) buffer_source)->is_ready = is_ready;
-  g_source_set_static_name (buffer_source, "LSocket stream");
-
-  source = g_pollable_source_new_full (stream, buffer_source, cancellable);
-
-  if (self != NULL)
-    descriptor_source = l_io_device_get_funcs (self)->create_source (self, condition);
-  if (descriptor_source != NULL)
+  g_mutex_lock (&output->lock);
+  n_losses = output->n_losses;
+  while ((result = push_rest (self, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
     {
-      g_source_set_dummy_callback (descriptor_source);
-      g_source_add_child_source (source, descriptor_source);
+      g_autoptr(GCancellable) wake = ref_wake (self, &output->wake);
+      gboolean goes_on;
+
+      g_mutex_unlock (&output->lock);
+      goes_on = wait_for (self, G_IO_OUT, cancellable, wake, error);
+      g_mutex_lock (&output->lock);
+
+      if (!goes_on)
+        {
+          result = G_POLLABLE_RETURN_FAILED;
+          break;
+        }
     }
 
-  return source;
+  if (result == G_POLLABLE_RETURN_OK && output->n_losses != n_losses)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE,
+                           _("The connection ended before everything was sent"));
+      result = G_POLLABLE_RETURN_FAILED;
+    }
+  g_mutex_unlock (&output->lock);
+
+  return result == G_POLLABLE_RETURN_OK;
+}
+
+/* Also when an operation would fail at once. With the direction's lock held. */
+gboolean
+l_io_device_has_something_to_tell (LIODevice    *self,
+                                   GIOCondition  condition)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  if (condition == G_IO_OUT)
+    return !priv->output.open;
+
+  return l_io_device_get_available (self) > 0 || !priv->input.enabled || priv->input.ended;
 }

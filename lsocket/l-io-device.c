@@ -67,43 +67,118 @@ l_io_device_get_private (LIODevice *self)
   return l_io_device_get_instance_private (self);
 }
 
+void
+l_io_device_lock (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  g_mutex_lock (&priv->input.lock);
+  g_mutex_lock (&priv->output.lock);
+}
+
+void
+l_io_device_unlock (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  g_mutex_unlock (&priv->output.lock);
+  g_mutex_unlock (&priv->input.lock);
+}
+
+/* A stream of a session that is over stays where it is, for another thread may just be asking for it, until there is a new
+ * session or the owner asks. Taken with the direction's lock held, to be dropped without. */
+static GInputStream *
+take_old_input_stream (LIODeviceInput *input)
+{
+  if (input->stream == NULL || !l_stream_link_is_detached (l_input_stream_get_link (L_INPUT_STREAM (input->stream))))
+    return NULL;
+
+  return g_steal_pointer (&input->stream);
+}
+
+static GOutputStream *
+take_old_output_stream (LIODeviceOutput *output)
+{
+  if (output->stream == NULL || !l_stream_link_is_detached (l_output_stream_get_link (L_OUTPUT_STREAM (output->stream))))
+    return NULL;
+
+  return g_steal_pointer (&output->stream);
+}
+
 static GInputStream *
 l_io_device_get_input_stream (GIOStream *stream)
 {
   LIODevice *self = L_IO_DEVICE (stream);
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+  g_autoptr(GInputStream) old = NULL;
+  GInputStream *result;
 
-  if (priv->input_stream == NULL)
-    priv->input_stream = l_input_stream_new (self);
+  g_mutex_lock (&input->lock);
+  if (l_io_device_is_owner (self))
+    old = take_old_input_stream (input);
+  if (input->stream == NULL)
+    input->stream = l_input_stream_new (self);
+  result = input->stream;
+  g_mutex_unlock (&input->lock);
 
-  return priv->input_stream;
+  return result;
 }
 
 static GOutputStream *
 l_io_device_get_output_stream (GIOStream *stream)
 {
   LIODevice *self = L_IO_DEVICE (stream);
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  g_autoptr(GOutputStream) old = NULL;
+  GOutputStream *result;
 
-  if (priv->output_stream == NULL)
-    priv->output_stream = l_output_stream_new (self);
+  g_mutex_lock (&output->lock);
+  if (l_io_device_is_owner (self))
+    old = take_old_output_stream (output);
+  if (output->stream == NULL)
+    output->stream = l_output_stream_new (self);
+  result = output->stream;
+  g_mutex_unlock (&output->lock);
 
-  return priv->output_stream;
+  return result;
 }
 
-/* Those who hold a stream of an ended session get G_IO_ERROR_CLOSED from it; who asks again gets a new one. */
+/* With both locks held: whoever holds a stream of the session gets G_IO_ERROR_CLOSED from it. */
 static void
-drop_streams (LIODevice *self)
+detach_streams (LIODevicePrivate *priv)
+{
+  if (priv->input.stream != NULL)
+    l_stream_link_detach (l_input_stream_get_link (L_INPUT_STREAM (priv->input.stream)));
+  if (priv->output.stream != NULL)
+    l_stream_link_detach (l_output_stream_get_link (L_OUTPUT_STREAM (priv->output.stream)));
+}
+
+static void
+release_streams (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  g_autoptr(GInputStream) input_stream = NULL;
+  g_autoptr(GOutputStream) output_stream = NULL;
 
-  if (priv->input_stream != NULL)
-    l_input_stream_detach (L_INPUT_STREAM (priv->input_stream));
-  if (priv->output_stream != NULL)
-    l_output_stream_detach (L_OUTPUT_STREAM (priv->output_stream));
+  l_io_device_lock (self);
+  g_set_object (&input_stream, priv->input.stream);
+  g_set_object (&output_stream, priv->output.stream);
+  l_io_device_unlock (self);
 
-  g_clear_object (&priv->input_stream);
-  g_clear_object (&priv->output_stream);
+  if (input_stream != NULL)
+    l_stream_link_release (l_input_stream_get_link (L_INPUT_STREAM (input_stream)));
+  if (output_stream != NULL)
+    l_stream_link_release (l_output_stream_get_link (L_OUTPUT_STREAM (output_stream)));
+}
+
+/* With both locks held: those who wait in other threads look again. */
+static void
+update_and_wake (LIODevice *self)
+{
+  l_io_device_update_input (self);
+  l_io_device_update_output (self);
+  l_io_device_wake_input (self);
+  l_io_device_wake_output (self);
 }
 
 static void
@@ -113,14 +188,20 @@ l_io_device_dispose (GObject *object)
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   l_io_device_end (self);
-  l_buffer_clear (&priv->input);
-  priv->open_mode = L_OPEN_MODE_NOT_OPEN;
 
+  l_io_device_lock (self);
+  l_buffer_clear (&priv->input.buffer);
+  priv->open_mode = L_OPEN_MODE_NOT_OPEN;
+  detach_streams (priv);
+  l_io_device_unlock (self);
+
+  release_streams (self);
   l_io_device_fail_read (self);
 
   G_OBJECT_CLASS (l_io_device_parent_class)->dispose (object);
 
-  drop_streams (self);
+  g_clear_object (&priv->input.stream);
+  g_clear_object (&priv->output.stream);
 }
 
 static void
@@ -130,6 +211,12 @@ l_io_device_finalize (GObject *object)
 
   g_clear_pointer (&priv->reactor, l_reactor_unref);
   g_free (priv->error_string);
+  g_clear_object (&priv->input.wake);
+  g_clear_object (&priv->output.wake);
+  g_weak_ref_clear (&priv->weak_ref);
+  g_mutex_clear (&priv->input.lock);
+  g_mutex_clear (&priv->output.lock);
+  g_mutex_clear (&priv->condition.lock);
 
   G_OBJECT_CLASS (l_io_device_parent_class)->finalize (object);
 }
@@ -377,11 +464,8 @@ static void
 flush_due (LReactorTask *task)
 {
   LIODevicePrivate *priv = L_CONTAINER_OF (task, LIODevicePrivate, flush_task);
-  LIODevice *self = priv->self;
 
-  g_object_ref (self);
-  l_io_device_flush_in_turn (self);
-  g_object_unref (self);
+  l_io_device_flush_in_turn (priv->self);
 }
 
 static void
@@ -390,8 +474,14 @@ l_io_device_init (LIODevice *self)
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->self = self;
+  g_weak_ref_init (&priv->weak_ref, self);
+  priv->maker = g_thread_self ();
   priv->reactor = l_reactor_ref_thread_default ();
   priv->flush_task.func = flush_due;
+  priv->flush_task.object = &priv->weak_ref;
+  g_mutex_init (&priv->input.lock);
+  g_mutex_init (&priv->output.lock);
+  g_mutex_init (&priv->condition.lock);
 }
 
 /* What a subclass tells */
@@ -405,7 +495,9 @@ set_open_mode (LIODevice *self,
   if (priv->open_mode == mode)
     return;
 
+  l_io_device_lock (self);
   priv->open_mode = mode;
+  l_io_device_unlock (self);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_OPEN_MODE]);
 }
 
@@ -422,20 +514,31 @@ l_io_device_set_reactor (LIODevice *self,
 }
 
 gboolean
+l_io_device_is_owner (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  GThread *runner = priv->reactor != NULL ? l_reactor_get_thread (priv->reactor) : NULL;
+
+  return g_thread_self () == (runner != NULL ? runner : priv->maker);
+}
+
+gboolean
 l_io_device_is_in_reactor (LIODevice *self)
 {
   LReactor *reactor = l_io_device_get_private (self)->reactor;
 
-  return reactor != NULL && l_reactor_is_thread_default (reactor);
+  return reactor != NULL && l_reactor_is_thread_default (reactor) && l_io_device_is_owner (self);
 }
 
 void
 l_io_device_set_opening (LIODevice *self,
                          LOpenMode  mode)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
 
-  priv->opening_mode = mode;
+  g_mutex_lock (&output->lock);
+  output->opening_mode = mode;
+  g_mutex_unlock (&output->lock);
 }
 
 void
@@ -443,20 +546,26 @@ l_io_device_set_open (LIODevice *self,
                       LOpenMode  mode)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  g_autoptr(GInputStream) old_input = NULL;
+  g_autoptr(GOutputStream) old_output = NULL;
 
   priv->session++;
   priv->n_openings++;
-  priv->opening_mode = L_OPEN_MODE_NOT_OPEN;
-  priv->input_enabled = TRUE;
-  priv->input_ended = FALSE;
-  priv->output_open = TRUE;
-  priv->output_blocked = FALSE;
-  priv->parked = FALSE;
-  priv->input_parked = FALSE;
 
-  l_io_device_update_condition (self);
-  if (l_buffer_get_size (&priv->output) > 0)
+  l_io_device_lock (self);
+  old_input = take_old_input_stream (&priv->input);
+  old_output = take_old_output_stream (&priv->output);
+  priv->input.enabled = TRUE;
+  priv->input.ended = FALSE;
+  priv->input.parked = FALSE;
+  priv->output.opening_mode = L_OPEN_MODE_NOT_OPEN;
+  priv->output.open = TRUE;
+  priv->output.blocked = FALSE;
+  l_io_device_set_suspended (self, priv->input.held);
+  update_and_wake (self);
+  if (l_buffer_get_size (&priv->output.buffer) > 0)
     l_io_device_schedule_flush (self);
+  l_io_device_unlock (self);
 
   set_open_mode (self, mode);
 }
@@ -465,51 +574,78 @@ void
 l_io_device_set_input_enabled (LIODevice *self,
                                gboolean   input_enabled)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
 
-  priv->input_enabled = input_enabled;
-  l_io_device_update_condition (self);
+  g_mutex_lock (&input->lock);
+  input->enabled = input_enabled;
+  l_io_device_update_input (self);
+  l_io_device_wake_input (self);
+  g_mutex_unlock (&input->lock);
 }
 
 void
 l_io_device_set_held (LIODevice *self,
                       gboolean   held)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
 
-  priv->held = held;
-  l_io_device_update_condition (self);
+  g_mutex_lock (&input->lock);
+  input->held = held;
+  l_io_device_update_input (self);
+  l_io_device_set_suspended (self, held);
+  g_mutex_unlock (&input->lock);
 }
 
 void
 l_io_device_end_input (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
 
-  priv->input_enabled = FALSE;
-  priv->input_ended = TRUE;
+  g_mutex_lock (&input->lock);
+  input->enabled = FALSE;
+  input->ended = TRUE;
+  l_io_device_update_input (self);
+  l_io_device_wake_input (self);
+  g_mutex_unlock (&input->lock);
+
   l_io_device_schedule_answer (self);
-  l_io_device_update_condition (self);
 }
 
 void
 l_io_device_end_output (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
 
-  priv->output_open = FALSE;
-  l_io_device_update_condition (self);
+  g_mutex_lock (&output->lock);
+  output->open = FALSE;
+  l_io_device_update_output (self);
+  l_io_device_wake_output (self);
+  g_mutex_unlock (&output->lock);
+}
+
+/* With the output's lock held. */
+static void
+clear_output (LIODeviceOutput *output)
+{
+  if (l_buffer_get_size (&output->buffer) > 0)
+    output->n_losses++;
+
+  l_buffer_clear (&output->buffer);
 }
 
 void
 l_io_device_drop_output (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
 
-  priv->output_open = FALSE;
-  priv->output_blocked = FALSE;
-  l_buffer_clear (&priv->output);
-  l_io_device_update_condition (self);
+  g_mutex_lock (&output->lock);
+  output->open = FALSE;
+  output->blocked = FALSE;
+  clear_output (output);
+  l_io_device_wake_output (self);
+  g_mutex_unlock (&output->lock);
+
+  l_io_device_fail_writes (self);
 }
 
 void
@@ -518,21 +654,24 @@ l_io_device_end (LIODevice *self)
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->session++;
-  priv->opening_mode = L_OPEN_MODE_NOT_OPEN;
-  priv->input_enabled = FALSE;
-  priv->input_ended = TRUE;
-  priv->output_open = FALSE;
-  priv->output_blocked = FALSE;
-  priv->held = FALSE;
-  priv->condition = 0;
-  priv->n_written = 0;
-  l_buffer_clear (&priv->output);
-  l_io_device_schedule_answer (self);
-  if (priv->output_stream != NULL)
-    l_output_stream_fail_tasks (L_OUTPUT_STREAM (priv->output_stream));
 
-  if (priv->reactor != NULL)
+  l_io_device_lock (self);
+  priv->input.enabled = FALSE;
+  priv->input.ended = TRUE;
+  priv->input.held = FALSE;
+  priv->output.opening_mode = L_OPEN_MODE_NOT_OPEN;
+  priv->output.open = FALSE;
+  priv->output.blocked = FALSE;
+  priv->output.n_written = 0;
+  clear_output (&priv->output);
+  if (priv->output.flush_due)
     l_reactor_cancel_task (priv->reactor, &priv->flush_task);
+  priv->output.flush_due = FALSE;
+  update_and_wake (self);
+  l_io_device_unlock (self);
+
+  l_io_device_schedule_answer (self);
+  l_io_device_fail_writes (self);
 }
 
 void
@@ -554,13 +693,17 @@ l_io_device_close (LIODevice *self)
   if (priv->n_openings != n_openings || priv->open_mode == L_OPEN_MODE_NOT_OPEN)
     return;
 
-  priv->input_enabled = FALSE;
-  priv->in_transaction = FALSE;
-  priv->transaction_offset = 0;
-  l_buffer_clear (&priv->input);
+  l_io_device_lock (self);
+  priv->input.enabled = FALSE;
+  priv->input.in_transaction = FALSE;
+  priv->input.transaction_offset = 0;
+  l_buffer_clear (&priv->input.buffer);
+  detach_streams (priv);
+  update_and_wake (self);
+  l_io_device_unlock (self);
+
+  release_streams (self);
   l_io_device_fail_read (self);
-  drop_streams (self);
-  l_io_device_update_condition (self);
   set_open_mode (self, L_OPEN_MODE_NOT_OPEN);
 }
 
@@ -681,12 +824,16 @@ gboolean
 l_io_device_is_writable (LIODevice *self)
 {
   LIODevicePrivate *priv;
+  gboolean writable;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
 
   priv = l_io_device_get_private (self);
+  g_mutex_lock (&priv->output.lock);
+  writable = (priv->open_mode & L_OPEN_MODE_WRITE_ONLY) != 0 && priv->output.open;
+  g_mutex_unlock (&priv->output.lock);
 
-  return (priv->open_mode & L_OPEN_MODE_WRITE_ONLY) != 0 && priv->output_open;
+  return writable;
 }
 
 /**
@@ -721,12 +868,16 @@ gsize
 l_io_device_get_bytes_available (LIODevice *self)
 {
   LIODevicePrivate *priv;
+  gsize available;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), 0);
 
   priv = l_io_device_get_private (self);
+  g_mutex_lock (&priv->input.lock);
+  available = l_io_device_get_available (self);
+  g_mutex_unlock (&priv->input.lock);
 
-  return l_buffer_get_size (&priv->input) - priv->transaction_offset;
+  return available;
 }
 
 /**
@@ -742,9 +893,17 @@ l_io_device_get_bytes_available (LIODevice *self)
 gsize
 l_io_device_get_bytes_to_write (LIODevice *self)
 {
+  LIODevicePrivate *priv;
+  gsize n_bytes;
+
   g_return_val_if_fail (L_IS_IO_DEVICE (self), 0);
 
-  return l_buffer_get_size (&l_io_device_get_private (self)->output);
+  priv = l_io_device_get_private (self);
+  g_mutex_lock (&priv->output.lock);
+  n_bytes = l_buffer_get_size (&priv->output.buffer);
+  g_mutex_unlock (&priv->output.lock);
+
+  return n_bytes;
 }
 
 /**
@@ -780,7 +939,7 @@ l_io_device_get_read_buffer_size (LIODevice *self)
 {
   g_return_val_if_fail (L_IS_IO_DEVICE (self), 0);
 
-  return l_io_device_get_private (self)->read_buffer_size;
+  return l_io_device_get_private (self)->input.buffer_size;
 }
 
 /**
@@ -801,11 +960,13 @@ l_io_device_set_read_buffer_size (LIODevice *self,
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
   priv = l_io_device_get_private (self);
-  if (priv->read_buffer_size == size)
+  if (priv->input.buffer_size == size)
     return;
 
-  priv->read_buffer_size = size;
-  l_io_device_update_condition (self);
+  g_mutex_lock (&priv->input.lock);
+  priv->input.buffer_size = size;
+  l_io_device_update_input (self);
+  g_mutex_unlock (&priv->input.lock);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_READ_BUFFER_SIZE]);
 }
 
@@ -824,7 +985,7 @@ l_io_device_get_write_buffer_size (LIODevice *self)
 {
   g_return_val_if_fail (L_IS_IO_DEVICE (self), 0);
 
-  return l_io_device_get_private (self)->write_buffer_size;
+  return l_io_device_get_private (self)->output.buffer_size;
 }
 
 /**
@@ -845,9 +1006,11 @@ l_io_device_set_write_buffer_size (LIODevice *self,
   g_return_if_fail (L_IS_IO_DEVICE (self));
 
   priv = l_io_device_get_private (self);
-  if (priv->write_buffer_size == size)
+  if (priv->output.buffer_size == size)
     return;
 
-  priv->write_buffer_size = size;
+  g_mutex_lock (&priv->output.lock);
+  priv->output.buffer_size = size;
+  g_mutex_unlock (&priv->output.lock);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WRITE_BUFFER_SIZE]);
 }

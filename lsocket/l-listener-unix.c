@@ -379,7 +379,7 @@ l_listener_wait (LListener *self,
                  gboolean   is_accepting,
                  gint64     deadline)
 {
-  return l_system_wait (is_accepting ? self->descriptor : -1, G_IO_IN, deadline, NULL) != 0;
+  return l_system_wait (is_accepting ? self->descriptor : -1, G_IO_IN, deadline, NULL, NULL) != 0;
 }
 
 /* Such a name goes with its server, so there is nothing to remove; but a datagram socket would not meet a stream

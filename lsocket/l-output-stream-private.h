@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "l-io-device.h"
+#include "l-stream-link-private.h"
 
 G_BEGIN_DECLS
 
@@ -12,17 +12,7 @@ G_BEGIN_DECLS
 #define L_TYPE_OUTPUT_STREAM (l_output_stream_get_type ())
 G_DECLARE_FINAL_TYPE (LOutputStream, l_output_stream, L, OUTPUT_STREAM, GOutputStream)
 
-GOutputStream * l_output_stream_new    (LIODevice      *device);
-
-/* Everything queued was sent: who waits for that is taken away, and told once the device has dealt with it. */
-GSList         *l_output_stream_take_tasks   (LOutputStream *self);
-void            l_output_stream_return_tasks (GSList        *tasks);
-
-/* What was queued was dropped. */
-void            l_output_stream_fail_tasks   (LOutputStream *self);
-
-/* The device goes, or its session is over: writing fails with G_IO_ERROR_CLOSED from here, flushing and closing have
- * nothing left to do. */
-void            l_output_stream_detach       (LOutputStream *self);
+GOutputStream *l_output_stream_new      (LIODevice     *device);
+LStreamLink   *l_output_stream_get_link (LOutputStream *self);
 
 G_END_DECLS

@@ -6,7 +6,6 @@
 
 #include "l-io-device-private.h"
 #include "l-output-stream-private.h"
-#include "l-task-private.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -14,44 +13,14 @@ struct _LOutputStream
 {
   GOutputStream parent_instance;
 
-  LIODevice *device;      /* (unowned) (nullable) */
-  GSList    *drain_tasks; /* (element-type GTask) (owned): wait for everything queued to be sent */
+  LStreamLink link;
 };
 
 static void pollable_iface_init (GPollableOutputStreamInterface *iface);
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (LOutputStream, l_output_stream, G_TYPE_OUTPUT_STREAM,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_OUTPUT_STREAM, pollable_iface_init))
-
-static gboolean
-check_attached (LOutputStream  *self,
-                GError        **error)
-{
-  if (self->device != NULL)
-    return TRUE;
-
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection of the stream has ended"));
-  return FALSE;
-}
-
-static GPollableReturn
-write_to_device (LOutputStream        *self,
-                 const GOutputVector  *vectors,
-                 gsize                 n_vectors,
-                 gsize                *n_written,
-                 gboolean              blocking,
-                 GCancellable         *cancellable,
-                 GError              **error)
-{
-  g_autoptr(LIODevice) device = NULL;
-
-  *n_written = 0;
-  if (!check_attached (self, error))
-    return G_POLLABLE_RETURN_FAILED;
-
-  device = g_object_ref (self->device);
-  return l_io_device_stream_write (device, vectors, n_vectors, n_written, blocking, cancellable, error);
-}
+                               G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_OUTPUT_STREAM, pollable_iface_init)
+                               l_stream_add_interfaces (g_define_type_id))
 
 static gssize
 l_output_stream_write (GOutputStream  *stream,
@@ -63,8 +32,8 @@ l_output_stream_write (GOutputStream  *stream,
   GOutputVector vector = { buffer, count };
   gsize n_written;
 
-  if (write_to_device (L_OUTPUT_STREAM (stream), &vector, 1, &n_written, TRUE, cancellable,
-                       error) != G_POLLABLE_RETURN_OK)
+  if (l_stream_link_write (&L_OUTPUT_STREAM (stream)->link, &vector, 1, &n_written, TRUE, cancellable,
+                           error) != G_POLLABLE_RETURN_OK)
     return -1;
 
   return n_written;
@@ -78,8 +47,8 @@ l_output_stream_writev (GOutputStream        *stream,
                         GCancellable         *cancellable,
                         GError              **error)
 {
-  return write_to_device (L_OUTPUT_STREAM (stream), vectors, n_vectors, n_written, TRUE, cancellable,
-                          error) == G_POLLABLE_RETURN_OK;
+  return l_stream_link_write (&L_OUTPUT_STREAM (stream)->link, vectors, n_vectors, n_written, TRUE, cancellable,
+                              error) == G_POLLABLE_RETURN_OK;
 }
 
 static gssize
@@ -91,7 +60,7 @@ l_output_stream_write_nonblocking (GPollableOutputStream  *stream,
   GOutputVector vector = { buffer, count };
   gsize n_written;
 
-  switch (write_to_device (L_OUTPUT_STREAM (stream), &vector, 1, &n_written, FALSE, NULL, error))
+  switch (l_stream_link_write (&L_OUTPUT_STREAM (stream)->link, &vector, 1, &n_written, FALSE, NULL, error))
     {
     case G_POLLABLE_RETURN_OK:
       return n_written;
@@ -111,7 +80,7 @@ l_output_stream_writev_nonblocking (GPollableOutputStream  *stream,
                                     gsize                  *n_written,
                                     GError                **error)
 {
-  return write_to_device (L_OUTPUT_STREAM (stream), vectors, n_vectors, n_written, FALSE, NULL, error);
+  return l_stream_link_write (&L_OUTPUT_STREAM (stream)->link, vectors, n_vectors, n_written, FALSE, NULL, error);
 }
 
 static gboolean
@@ -119,15 +88,8 @@ l_output_stream_flush (GOutputStream  *stream,
                        GCancellable   *cancellable,
                        GError        **error)
 {
-  LOutputStream *self = L_OUTPUT_STREAM (stream);
-  g_autoptr(LIODevice) device = NULL;
-
   /* Also called by g_output_stream_close(), which may come after the end of the session. */
-  if (self->device == NULL)
-    return TRUE;
-
-  device = g_object_ref (self->device);
-  return l_io_device_stream_flush (device, cancellable, error);
+  return l_stream_link_flush (&L_OUTPUT_STREAM (stream)->link, cancellable, error);
 }
 
 static gboolean
@@ -135,51 +97,93 @@ l_output_stream_close (GOutputStream  *stream,
                        GCancellable   *cancellable,
                        GError        **error)
 {
-  LOutputStream *self = L_OUTPUT_STREAM (stream);
-  g_autoptr(LIODevice) device = NULL;
-
-  if (self->device == NULL)
-    return TRUE;
-
-  device = g_object_ref (self->device);
-  return l_io_device_stream_flush (device, cancellable, error) &&
-         l_io_device_get_funcs (device)->shutdown_output (device, error);
+  return l_stream_link_close_output (&L_OUTPUT_STREAM (stream)->link, cancellable, error);
 }
 
-static gboolean
-on_drain_cancelled (GCancellable *cancellable,
-                    gpointer      user_data)
+/* The device, if what is begun here and now can be answered by its loop; NULL: the inherited functions do it, by polling or
+ * in a thread of theirs. */
+static LIODevice *
+ref_device_in_reactor (LOutputStream *self)
 {
-  GTask *task = user_data;
-  LOutputStream *self = g_task_get_source_object (task);
+  g_autoptr(LIODevice) device = l_stream_link_ref_device (&self->link);
 
-  if (g_slist_find (self->drain_tasks, task) == NULL)
-    return G_SOURCE_REMOVE;
+  if (device == NULL || l_stream_link_is_detached (&self->link) || !l_io_device_is_in_reactor (device))
+    return NULL;
 
-  self->drain_tasks = g_slist_remove (self->drain_tasks, task);
-  g_task_return_error_if_cancelled (task);
-  g_object_unref (task);
-  return G_SOURCE_REMOVE;
+  return g_steal_pointer (&device);
 }
 
-/* Takes the task. */
 static void
-return_when_drained (LOutputStream *self,
-                     GTask         *task)
+l_output_stream_write_async (GOutputStream       *stream,
+                             const void          *buffer,
+                             gsize                count,
+                             int                  io_priority,
+                             GCancellable        *cancellable,
+                             GAsyncReadyCallback  callback,
+                             gpointer             user_data)
 {
-  if (self->device == NULL || l_io_device_get_bytes_to_write (self->device) == 0)
+  LOutputStream *self = L_OUTPUT_STREAM (stream);
+  g_autoptr(LIODevice) device = ref_device_in_reactor (self);
+  GOutputVector vector = { buffer, count };
+  GTask *task;
+
+  if (device == NULL)
     {
-      g_task_return_boolean (task, TRUE);
-      g_object_unref (task);
+      G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->write_async (stream, buffer, count, io_priority, cancellable,
+                                                                         callback, user_data);
       return;
     }
 
-  self->drain_tasks = g_slist_append (self->drain_tasks, task);
-  l_task_watch_cancellable (task, on_drain_cancelled);
-  l_io_device_schedule_flush (self->device);
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, l_output_stream_write_async);
+  g_task_set_priority (task, io_priority);
+  l_io_device_start_write (device, &self->link, task, &vector, 1);
 }
 
-/* GOutputStream would do these two in another thread. */
+static void
+l_output_stream_writev_async (GOutputStream       *stream,
+                              const GOutputVector *vectors,
+                              gsize                n_vectors,
+                              int                  io_priority,
+                              GCancellable        *cancellable,
+                              GAsyncReadyCallback  callback,
+                              gpointer             user_data)
+{
+  LOutputStream *self = L_OUTPUT_STREAM (stream);
+  g_autoptr(LIODevice) device = ref_device_in_reactor (self);
+  GTask *task;
+
+  if (device == NULL)
+    {
+      G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->writev_async (stream, vectors, n_vectors, io_priority,
+                                                                          cancellable, callback, user_data);
+      return;
+    }
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, l_output_stream_writev_async);
+  g_task_set_priority (task, io_priority);
+  l_io_device_start_write (device, &self->link, task, vectors, n_vectors);
+}
+
+static gboolean
+l_output_stream_writev_finish (GOutputStream  *stream,
+                               GAsyncResult   *result,
+                               gsize          *n_written,
+                               GError        **error)
+{
+  gssize n;
+
+  if (!g_async_result_is_tagged (result, l_output_stream_writev_async))
+    return G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->writev_finish (stream, result, n_written, error);
+
+  n = g_task_propagate_int (G_TASK (result), error);
+  if (n_written != NULL)
+    *n_written = MAX (n, 0);
+
+  return n >= 0;
+}
+
 static void
 l_output_stream_flush_async (GOutputStream       *stream,
                              int                  io_priority,
@@ -188,11 +192,20 @@ l_output_stream_flush_async (GOutputStream       *stream,
                              gpointer             user_data)
 {
   LOutputStream *self = L_OUTPUT_STREAM (stream);
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr(LIODevice) device = ref_device_in_reactor (self);
+  GTask *task;
 
+  if (device == NULL)
+    {
+      G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->flush_async (stream, io_priority, cancellable, callback,
+                                                                         user_data);
+      return;
+    }
+
+  task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_output_stream_flush_async);
   g_task_set_priority (task, io_priority);
-  return_when_drained (self, task);
+  l_io_device_start_drain (device, task);
 }
 
 static void
@@ -203,15 +216,24 @@ l_output_stream_close_async (GOutputStream       *stream,
                              gpointer             user_data)
 {
   LOutputStream *self = L_OUTPUT_STREAM (stream);
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr(LIODevice) device = ref_device_in_reactor (self);
   GError *error = NULL;
+  GTask *task;
 
+  if (device == NULL)
+    {
+      G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->close_async (stream, io_priority, cancellable, callback,
+                                                                         user_data);
+      return;
+    }
+
+  task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_output_stream_close_async);
   g_task_set_priority (task, io_priority);
 
-  if (self->device == NULL || l_io_device_get_funcs (self->device)->shutdown_output (self->device, &error))
+  if (l_io_device_get_funcs (device)->shutdown_output (device, &error))
     {
-      return_when_drained (self, task);
+      l_io_device_start_drain (device, task);
       return;
     }
 
@@ -228,28 +250,16 @@ l_output_stream_finish (GOutputStream  *stream,
 }
 
 static gboolean
-is_ready (GObject *stream)
-{
-  LOutputStream *self = L_OUTPUT_STREAM (stream);
-
-  return self->device == NULL || (l_io_device_query_condition (self->device) & G_IO_OUT) != 0;
-}
-
-static gboolean
 l_output_stream_is_writable (GPollableOutputStream *stream)
 {
-  LOutputStream *self = L_OUTPUT_STREAM (stream);
-
-  return self->device == NULL || l_io_device_stream_is_ready (self->device, G_IO_OUT);
+  return l_stream_link_is_ready (&L_OUTPUT_STREAM (stream)->link, G_IO_OUT);
 }
 
 static GSource *
 l_output_stream_create_source (GPollableOutputStream *stream,
                                GCancellable          *cancellable)
 {
-  LOutputStream *self = L_OUTPUT_STREAM (stream);
-
-  return l_io_device_create_stream_source (self->device, G_OBJECT (self), is_ready, G_IO_OUT, cancellable);
+  return l_stream_link_create_source (&L_OUTPUT_STREAM (stream)->link, G_OBJECT (stream), G_IO_OUT, cancellable);
 }
 
 static void
@@ -262,12 +272,25 @@ pollable_iface_init (GPollableOutputStreamInterface *iface)
 }
 
 static void
+l_output_stream_finalize (GObject *object)
+{
+  l_stream_link_clear (&L_OUTPUT_STREAM (object)->link);
+
+  G_OBJECT_CLASS (l_output_stream_parent_class)->finalize (object);
+}
+
+static void
 l_output_stream_class_init (LOutputStreamClass *klass)
 {
   GOutputStreamClass *stream_class = G_OUTPUT_STREAM_CLASS (klass);
 
+  G_OBJECT_CLASS (klass)->finalize = l_output_stream_finalize;
+
   stream_class->write_fn = l_output_stream_write;
   stream_class->writev_fn = l_output_stream_writev;
+  stream_class->write_async = l_output_stream_write_async;
+  stream_class->writev_async = l_output_stream_writev_async;
+  stream_class->writev_finish = l_output_stream_writev_finish;
   stream_class->flush = l_output_stream_flush;
   stream_class->flush_async = l_output_stream_flush_async;
   stream_class->flush_finish = l_output_stream_finish;
@@ -286,52 +309,13 @@ l_output_stream_new (LIODevice *device)
 {
   LOutputStream *self = g_object_new (L_TYPE_OUTPUT_STREAM, NULL);
 
-  self->device = device;
+  l_stream_link_init (&self->link, device);
 
   return G_OUTPUT_STREAM (self);
 }
 
-GSList *
-l_output_stream_take_tasks (LOutputStream *self)
+LStreamLink *
+l_output_stream_get_link (LOutputStream *self)
 {
-  return g_steal_pointer (&self->drain_tasks);
-}
-
-void
-l_output_stream_return_tasks (GSList *tasks)
-{
-  for (GSList *l = tasks; l != NULL; l = l->next)
-    g_task_return_boolean (l->data, TRUE);
-
-  g_slist_free_full (tasks, g_object_unref);
-}
-
-static gboolean
-return_dropped (gpointer task)
-{
-  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The connection of the stream has ended"));
-  return G_SOURCE_REMOVE;
-}
-
-void
-l_output_stream_fail_tasks (LOutputStream *self)
-{
-  GSList *tasks = g_steal_pointer (&self->drain_tasks);
-
-  /* The device is being torn down: not a moment for callbacks. */
-  for (GSList *l = tasks; l != NULL; l = l->next)
-    {
-      g_autoptr(GSource) source = g_idle_source_new ();
-
-      g_task_attach_source (l->data, source, return_dropped);
-    }
-
-  g_slist_free_full (tasks, g_object_unref);
-}
-
-void
-l_output_stream_detach (LOutputStream *self)
-{
-  l_output_stream_fail_tasks (self);
-  self->device = NULL;
+  return &self->link;
 }

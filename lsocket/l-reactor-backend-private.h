@@ -47,7 +47,9 @@ struct _LReactor
   guint                  cursor;   /* where the next round begins (poll) */
 
   GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
-  GMainContext          *context;  /* (unowned): only compared */
+  GMainContext          *context;  /* (unowned): lives while is_destroyed is FALSE and the lock is held */
+  gboolean               is_destroyed;
+  GThread               *thread;   /* (unowned) (nullable): ran the context last */
   GArray                *slots;    /* (element-type LReactorSlot), the first is never used */
   guint32                free_slot;
   GQueue                 tasks;    /* (element-type LReactorTask) (unowned) */

@@ -26,7 +26,7 @@ poll_add (LReactor      *self,
           LReactorWatch *watch)
 {
   /* Those who outlive the context are told nothing any more. */
-  if (!g_source_is_destroyed (&self->parent))
+  if (!self->is_destroyed)
     l_reactor_get_slot (self, watch->slot)->tag =
       g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
 
@@ -37,9 +37,20 @@ static gboolean
 poll_modify (LReactor      *self,
              LReactorWatch *watch)
 {
-  if (!g_source_is_destroyed (&self->parent))
-    g_source_modify_unix_fd (&self->parent, l_reactor_get_slot (self, watch->slot)->tag, watch->condition);
+  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
+  if (self->is_destroyed)
+    return TRUE;
+
+  /* That function is for the thread of the context. */
+  if (self->thread == g_thread_self ())
+    {
+      g_source_modify_unix_fd (&self->parent, slot->tag, watch->condition);
+      return TRUE;
+    }
+
+  g_source_remove_unix_fd (&self->parent, slot->tag);
+  slot->tag = g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
   return TRUE;
 }
 
@@ -50,7 +61,7 @@ poll_remove (LReactor      *self,
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
   /* The context has taken its descriptors with it. */
-  if (!g_source_is_destroyed (&self->parent))
+  if (!self->is_destroyed)
     g_source_remove_unix_fd (&self->parent, slot->tag);
   slot->tag = NULL;
 }

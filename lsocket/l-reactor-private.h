@@ -9,9 +9,12 @@
 G_BEGIN_DECLS
 
 /* Readiness of many descriptors, deferred work and timers of one GMainContext behind one GSource. Watches, tasks and
- * timers are told in the thread that runs the context; threads that run none and only wait may share one. The memory of
- * a watch, a task or a timer is the caller's, all zero before its first use; whatever is removed or cancelled is never
- * called again, also not from the round that runs. */
+ * timers are told in the thread that runs the context, and may be added and removed in any. Their memory is the caller's,
+ * all zero before its first use; whatever is removed or cancelled is never called again, also not from the round that
+ * runs.
+ *
+ * Each may name the object that it stands in: that object is then kept alive while the function runs, and one whose last
+ * reference goes in another thread is not called any more. */
 
 typedef struct _LReactor LReactor;
 
@@ -33,9 +36,10 @@ typedef void (* LReactorWatchFunc) (LReactorWatch *watch,
 struct _LReactorWatch
 {
   LReactorWatchFunc func;
+  GWeakRef         *object;    /* (unowned) (nullable) */
   GIOCondition      condition; /* what it waits for now */
-  gintptr           descriptor;
   guint32           slot;      /* 0: not added */
+  gintptr           descriptor;
 };
 
 typedef struct _LReactorTask LReactorTask;
@@ -44,6 +48,7 @@ typedef void (* LReactorTaskFunc) (LReactorTask *task);
 struct _LReactorTask
 {
   LReactorTaskFunc func;
+  GWeakRef        *object;     /* (unowned) (nullable) */
   GList            link;       /* in the reactor's queue while data points to the task */
 };
 
@@ -53,6 +58,7 @@ typedef void (* LReactorTimerFunc) (LReactorTimer *timer);
 struct _LReactorTimer
 {
   LReactorTimerFunc func;
+  GWeakRef         *object;    /* (unowned) (nullable) */
   gint64            due;       /* monotonic time, in microseconds */
   GSequenceIter    *iter;      /* (unowned) (nullable): its place in the reactor's queue */
 };
@@ -61,6 +67,10 @@ struct _LReactorTimer
  * runs the global one. It lives as long as its context. */
 LReactor *l_reactor_ref_thread_default (void);
 gboolean  l_reactor_is_thread_default  (LReactor           *self);
+gboolean  l_reactor_is_for_context     (LReactor           *self,
+                                        GMainContext       *context);
+/* The thread that ran its context last, NULL: none yet. */
+GThread  *l_reactor_get_thread         (LReactor           *self);
 LReactor *l_reactor_ref                (LReactor           *self);
 void      l_reactor_unref              (LReactor           *self);
 

@@ -66,6 +66,7 @@ l_reactor_prepare (GSource *source,
   *timeout = -1;
 
   g_mutex_lock (&self->lock);
+  self->thread = g_thread_self ();
   due = is_due (self, timeout);
   g_mutex_unlock (&self->lock);
 
@@ -103,32 +104,52 @@ remove_task (LReactor     *self,
   task->link.data = NULL;
 }
 
+/* With the lock held, so that the object cannot be gone before. FALSE: it is going. */
+static gboolean
+take_object (GWeakRef  *weak_ref,
+             GObject  **object)
+{
+  *object = weak_ref != NULL ? g_weak_ref_get (weak_ref) : NULL;
+
+  return weak_ref == NULL || *object != NULL;
+}
+
 static LReactorTimer *
-take_due_timer (LReactor *self,
-                gint64    now)
+take_due_timer (LReactor  *self,
+                gint64     now,
+                GObject  **object)
 {
   LReactorTimer *timer;
 
   g_mutex_lock (&self->lock);
-  timer = get_first_timer (self);
-  if (timer != NULL && timer->due > now)
-    timer = NULL;
-  if (timer != NULL)
-    remove_timer (timer);
+  while ((timer = get_first_timer (self)) != NULL)
+    {
+      if (timer->due > now)
+        timer = NULL;
+      else
+        remove_timer (timer);
+
+      if (timer == NULL || take_object (timer->object, object))
+        break;
+    }
   g_mutex_unlock (&self->lock);
 
   return timer;
 }
 
 static LReactorTask *
-take_task (LReactor *self)
+take_task (LReactor  *self,
+           GObject  **object)
 {
   LReactorTask *task;
 
   g_mutex_lock (&self->lock);
-  task = g_queue_peek_head (&self->tasks);
-  if (task != NULL)
-    remove_task (self, task);
+  while ((task = g_queue_peek_head (&self->tasks)) != NULL)
+    {
+      remove_task (self, task);
+      if (take_object (task->object, object))
+        break;
+    }
   g_mutex_unlock (&self->lock);
 
   return task;
@@ -142,21 +163,28 @@ run_due (LReactor *self)
   gint64 now = g_source_get_time (&self->parent);
   LReactorTimer *timer;
   LReactorTask *task;
+  GObject *object;
   guint n_timers, n_tasks;
 
   g_mutex_lock (&self->lock);
   n_timers = g_sequence_get_length (self->timers);
   g_mutex_unlock (&self->lock);
 
-  while (n_timers-- > 0 && (timer = take_due_timer (self, now)) != NULL)
-    timer->func (timer);
+  while (n_timers-- > 0 && (timer = take_due_timer (self, now, &object)) != NULL)
+    {
+      timer->func (timer);
+      g_clear_object (&object);
+    }
 
   g_mutex_lock (&self->lock);
   n_tasks = self->tasks.length;
   g_mutex_unlock (&self->lock);
 
-  while (n_tasks-- > 0 && (task = take_task (self)) != NULL)
-    task->func (task);
+  while (n_tasks-- > 0 && (task = take_task (self, &object)) != NULL)
+    {
+      task->func (task);
+      g_clear_object (&object);
+    }
 }
 
 static gboolean
@@ -206,6 +234,23 @@ choose_backend (void)
   return &l_reactor_backend_poll;
 }
 
+static gboolean
+do_nothing (gpointer unused)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* The context drops its sources before it is gone itself. */
+static void
+context_gone (gpointer data)
+{
+  LReactor *self = data;
+
+  g_mutex_lock (&self->lock);
+  self->is_destroyed = TRUE;
+  g_mutex_unlock (&self->lock);
+}
+
 static LReactor *
 l_reactor_new (GMainContext *context)
 {
@@ -225,6 +270,8 @@ l_reactor_new (GMainContext *context)
       self->backend->init (self);
     }
 
+  g_source_set_callback (source, do_nothing, self, context_gone);
+
   /* A handler may run a main loop of its own; and without it GLib takes our descriptors out and puts them back
    * around every dispatch. */
   g_source_set_can_recurse (source, TRUE);
@@ -232,6 +279,18 @@ l_reactor_new (GMainContext *context)
   g_source_attach (source, context);
 
   return self;
+}
+
+static gboolean
+is_destroyed (LReactor *self)
+{
+  gboolean destroyed;
+
+  g_mutex_lock (&self->lock);
+  destroyed = self->is_destroyed;
+  g_mutex_unlock (&self->lock);
+
+  return destroyed;
 }
 
 static LReactor *
@@ -245,7 +304,7 @@ l_reactor_ref_for_context (GMainContext *context)
     registry = g_hash_table_new (NULL, NULL);
 
   self = g_hash_table_lookup (registry, context);
-  if (self == NULL || g_source_is_destroyed (&self->parent))
+  if (self == NULL || is_destroyed (self))
     {
       self = l_reactor_new (context);
       g_hash_table_insert (registry, context, self);
@@ -281,6 +340,25 @@ l_reactor_is_thread_default (LReactor *self)
   GMainContext *context = g_main_context_get_thread_default ();
 
   return self->context == (context != NULL ? context : g_main_context_default ());
+}
+
+gboolean
+l_reactor_is_for_context (LReactor     *self,
+                          GMainContext *context)
+{
+  return self->context == context;
+}
+
+GThread *
+l_reactor_get_thread (LReactor *self)
+{
+  GThread *thread;
+
+  g_mutex_lock (&self->lock);
+  thread = self->thread;
+  g_mutex_unlock (&self->lock);
+
+  return thread;
 }
 
 LReactor *
@@ -319,13 +397,19 @@ l_reactor_dispatch_event (LReactor     *self,
                           GIOCondition  condition)
 {
   LReactorWatch *watch;
+  GObject *object;
 
   g_mutex_lock (&self->lock);
   watch = get_watch_for_event (self, event_id, &condition);
+  if (watch != NULL && !take_object (watch->object, &object))
+    watch = NULL;
   g_mutex_unlock (&self->lock);
 
-  if (watch != NULL)
-    watch->func (watch, condition);
+  if (watch == NULL)
+    return;
+
+  watch->func (watch, condition);
+  g_clear_object (&object);
 }
 
 static void
@@ -460,6 +544,14 @@ l_reactor_remove_watch (LReactor      *self,
   errno = errsv;
 }
 
+/* With the lock held. The loop of another thread may be asleep; one that has never run looks before it sleeps. */
+static void
+wake_up (LReactor *self)
+{
+  if (self->thread != NULL && self->thread != g_thread_self () && !self->is_destroyed)
+    g_main_context_wakeup (self->context);
+}
+
 void
 l_reactor_queue_task (LReactor     *self,
                       LReactorTask *task)
@@ -469,6 +561,7 @@ l_reactor_queue_task (LReactor     *self,
     {
       task->link.data = task;
       g_queue_push_tail_link (&self->tasks, &task->link);
+      wake_up (self);
     }
   g_mutex_unlock (&self->lock);
 }
@@ -491,6 +584,7 @@ l_reactor_set_timer (LReactor      *self,
   remove_timer (timer);
   timer->due = due;
   timer->iter = g_sequence_insert_sorted (self->timers, timer, compare_timers, NULL);
+  wake_up (self);
   g_mutex_unlock (&self->lock);
 }
 

@@ -103,11 +103,9 @@ l_server_watch_func (LReactorWatch *watch,
                      GIOCondition   condition)
 {
   LServerPrivate *priv = L_CONTAINER_OF (watch, LServerPrivate, listener.watch);
-  LServer *self = g_object_ref (priv->self);
 
   /* One a wake: asking until there is none costs more than the loop does. */
-  accept_one (self);
-  g_object_unref (self);
+  accept_one (priv->self);
 }
 
 void
@@ -396,6 +394,13 @@ l_server_accept_async (LServer             *self,
   g_task_set_source_tag (task, l_server_accept_async);
   if (g_task_return_error_if_cancelled (task))
     {
+      g_object_unref (task);
+      return;
+    }
+
+  if (priv->reactor == NULL)
+    {
+      l_task_return_not_served (task);
       g_object_unref (task);
       return;
     }

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   LServer        *self;             /* (unowned) */
+  GWeakRef        weak_ref;         /* the same, for the reactor */
   LReactor       *reactor;          /* (owned) (nullable) */
   LListener       listener;
   LReactorTimer   pause_timer;

@@ -146,6 +146,7 @@ l_server_finalize (GObject *object)
   LServerPrivate *priv = l_server_get_private (L_SERVER (object));
 
   g_clear_pointer (&priv->reactor, l_reactor_unref);
+  g_weak_ref_clear (&priv->weak_ref);
   g_hash_table_unref (priv->connections);
   g_free (priv->error_string);
 
@@ -440,13 +441,16 @@ l_server_init (LServer *self)
   LServerPrivate *priv = l_server_get_private (self);
 
   priv->self = self;
+  g_weak_ref_init (&priv->weak_ref, self);
   priv->reactor = l_reactor_ref_thread_default ();
   priv->pause_timer.func = l_server_pause_timer_func;
+  priv->pause_timer.object = &priv->weak_ref;
   priv->connections = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   priv->error = L_SOCKET_ERROR_UNKNOWN;
   priv->max_pending = DEFAULT_MAX_PENDING;
   priv->unlink_on_close = TRUE;
   l_listener_init (&priv->listener, priv->reactor, l_server_watch_func);
+  priv->listener.watch.object = &priv->weak_ref;
 }
 
 /* Public */

@@ -116,7 +116,7 @@ l_socket_connect_to_server_async (LSocket             *self,
   g_task_set_source_tag (task, l_socket_connect_to_server_async);
   /* What happened is what is told, also to one who cancels just then. */
   g_task_set_check_cancellable (task, FALSE);
-  if (g_task_return_error_if_cancelled (task))
+  if (g_task_return_error_if_cancelled (task) || !l_io_device_check_served (L_IO_DEVICE (self), task))
     {
       g_object_unref (task);
       return;
@@ -313,7 +313,7 @@ l_socket_disconnect_from_server_async (LSocket             *self,
   g_task_set_source_tag (task, l_socket_disconnect_from_server_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  if (g_task_return_error_if_cancelled (task))
+  if (g_task_return_error_if_cancelled (task) || !l_io_device_check_served (L_IO_DEVICE (self), task))
     return;
 
   if (priv->state == L_SOCKET_STATE_CONNECTING || priv->state == L_SOCKET_STATE_UNCONNECTED)
@@ -585,20 +585,17 @@ l_socket_wait_for_disconnected (LSocket *self,
 
 /* GIOStream */
 
+/* In another thread than the owner's, however long that one's loop stands still. */
 static gboolean
-begin_closing (LSocket *self)
+close_elsewhere (LSocket       *self,
+                 GCancellable  *cancellable,
+                 GError       **error)
 {
-  LSocketPrivate *priv = l_socket_get_private (self);
+  gboolean done = l_io_device_finish_output (L_IO_DEVICE (self), cancellable, error);
 
-  priv->closed = TRUE;
-  l_io_device_close (L_IO_DEVICE (self));
+  l_socket_hang_up (self);
 
-  if (priv->state == L_SOCKET_STATE_CONNECTING)
-    l_socket_end_attempt (self);
-  else if (priv->state == L_SOCKET_STATE_CONNECTED)
-    l_socket_start_closing (self);
-
-  return priv->state == L_SOCKET_STATE_UNCONNECTED;
+  return done;
 }
 
 gboolean
@@ -612,9 +609,15 @@ l_socket_close (GIOStream     *stream,
   gboolean done = TRUE;
   gboolean is_over;
 
+  /* The last reference has gone: there is nothing left to close. */
+  if (priv->disposed)
+    return TRUE;
+  if (!l_io_device_is_owner (L_IO_DEVICE (self)))
+    return close_elsewhere (self, cancellable, error);
+
   g_object_ref (self);
 
-  is_over = begin_closing (self);
+  is_over = l_socket_begin_closing (self);
   while (!is_over && done)
     {
       done = l_io_device_wait_turn (L_IO_DEVICE (self), -1, cancellable);
@@ -654,6 +657,20 @@ on_close_cancelled (GCancellable *cancellable,
   return G_SOURCE_REMOVE;
 }
 
+static void
+close_in_thread (GTask        *task,
+                 gpointer      source_object,
+                 gpointer      unused,
+                 GCancellable *cancellable)
+{
+  GError *error = NULL;
+
+  if (close_elsewhere (source_object, cancellable, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
 void
 l_socket_close_async (GIOStream           *stream,
                       int                  io_priority,
@@ -669,7 +686,13 @@ l_socket_close_async (GIOStream           *stream,
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_priority (task, io_priority);
 
-  if (begin_closing (self))
+  if (!l_io_device_is_in_reactor (L_IO_DEVICE (self)))
+    {
+      g_task_run_in_thread (task, close_in_thread);
+      return;
+    }
+
+  if (l_socket_begin_closing (self))
     {
       g_task_return_boolean (task, TRUE);
       return;

@@ -26,6 +26,7 @@ struct _LSocketPrivate
 
   GError         *name_error;       /* (owned) (nullable): why there is no address to try */
   LReactorTimer   connect_timer;
+  LReactorTask    close_task;       /* when it was closed elsewhere */
   gint64          connect_deadline; /* monotonic time in microseconds, -1: none */
   gint64          connect_pause;    /* until the next try, in microseconds */
   int             connect_timeout;  /* in milliseconds */
@@ -48,8 +49,12 @@ struct _LSocketPrivate
   guint           lost : 1;         /* that the connection ended was reported */
   guint           input_finished : 1; /* read-channel-finished was emitted */
   guint           shutdown_due : 1; /* once everything is written */
-  guint           is_shut_down : 1; /* our output */
   guint           holds_itself : 1; /* until what is queued was sent */
+  guint           disposed : 1;
+
+  /* Changed in any thread */
+  gint            is_shut_down;     /* (atomic): our output */
+  gint            closed_elsewhere; /* (atomic): g_io_stream_close() has hung up in another thread; the rest is to come */
 };
 
 LSocketPrivate *l_socket_get_private             (LSocket         *self);
@@ -98,6 +103,11 @@ gboolean        l_socket_adopt                   (LSocket         *self,
                                                   LOpenMode        mode,
                                                   GError         **error);
 void            l_socket_start_closing           (LSocket         *self);
+/* Closes it for good; TRUE if it is unconnected already. */
+gboolean        l_socket_begin_closing           (LSocket         *self);
+/* The same in another thread, where everything that is to be sent has been; the rest follows in the owner's. */
+void            l_socket_hang_up                 (LSocket         *self);
+void            l_socket_close_task_func         (LReactorTask    *task);
 void            l_socket_drop_connection         (LSocket         *self);
 gboolean        l_socket_start_shutdown          (LSocket         *self,
                                                   GError         **error);

@@ -18,9 +18,6 @@
 #define FIRST_PAUSE (1 * G_TIME_SPAN_MILLISECOND)
 #define LAST_PAUSE (50 * G_TIME_SPAN_MILLISECOND)
 
-static void socket_set_condition (LIODevice    *device,
-                                  GIOCondition  condition);
-
 static const char *
 get_display_name (LSocketPrivate *priv)
 {
@@ -35,14 +32,17 @@ l_socket_tear_down (LSocket *self)
 
   if (priv->transport.reactor != NULL)
     l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+
+  l_io_device_lock (l_socket_get_device (self));
   l_transport_close (&priv->transport);
+  l_io_device_unlock (l_socket_get_device (self));
   l_io_device_end (l_socket_get_device (self));
 
   g_clear_object (&priv->address);
   g_clear_error (&priv->name_error);
   priv->adopted = FALSE;
   priv->shutdown_due = FALSE;
-  priv->is_shut_down = FALSE;
+  g_atomic_int_set (&priv->is_shut_down, FALSE);
 }
 
 /* Tasks */
@@ -101,7 +101,7 @@ check_may_begin (LSocket     *self,
 {
   LSocketPrivate *priv = l_socket_get_private (self);
 
-  if (priv->closed)
+  if (priv->closed || g_atomic_int_get (&priv->closed_elsewhere))
     return fail_operation (self, name, _("The socket was closed for good"), task, error);
   if (priv->state != L_SOCKET_STATE_UNCONNECTED)
     return fail_operation (self, name, _("The socket is connected or about to be"), task, error);
@@ -306,13 +306,11 @@ void
 l_socket_connect_timer_func (LReactorTimer *timer)
 {
   LSocketPrivate *priv = L_CONTAINER_OF (timer, LSocketPrivate, connect_timer);
-  LSocket *self = g_object_ref (priv->self);
 
   if (priv->state == L_SOCKET_STATE_CONNECTING)
-    try_to_connect (self);
+    try_to_connect (priv->self);
   else
-    socket_set_condition (l_socket_get_device (self), l_io_device_get_private (l_socket_get_device (self))->condition);
-  g_object_unref (self);
+    l_io_device_renew_condition (l_socket_get_device (priv->self));
 }
 
 static void
@@ -397,7 +395,7 @@ l_socket_wait_for_attempt (LSocket      *self,
       if (g_cancellable_is_cancelled (cancellable) || (deadline >= 0 && g_get_monotonic_time () >= deadline))
         return FALSE;
 
-      l_transport_wait (&priv->transport, 0, deadline >= 0 ? MIN (due, deadline) : due, cancellable);
+      l_transport_wait (&priv->transport, 0, deadline >= 0 ? MIN (due, deadline) : due, cancellable, NULL);
       if (!g_cancellable_is_cancelled (cancellable) && g_get_monotonic_time () >= due)
         try_to_connect (self);
     }
@@ -544,6 +542,57 @@ l_socket_start_closing (LSocket *self)
   send_rest (self);
 }
 
+gboolean
+l_socket_begin_closing (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  priv->closed = TRUE;
+  l_io_device_close (l_socket_get_device (self));
+
+  if (priv->state == L_SOCKET_STATE_CONNECTING)
+    l_socket_end_attempt (self);
+  else if (priv->state == L_SOCKET_STATE_CONNECTED)
+    l_socket_start_closing (self);
+
+  return priv->state == L_SOCKET_STATE_UNCONNECTED;
+}
+
+void
+l_socket_hang_up (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  l_io_device_lock (l_socket_get_device (self));
+  l_transport_shutdown (&priv->transport);
+  g_atomic_int_set (&priv->closed_elsewhere, TRUE);
+  l_io_device_unlock (l_socket_get_device (self));
+
+  if (priv->transport.reactor != NULL)
+    l_reactor_queue_task (priv->transport.reactor, &priv->close_task);
+}
+
+/* The owner's part of it. FALSE: it was not. */
+static gboolean
+end_closed_elsewhere (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (!g_atomic_int_compare_and_exchange (&priv->closed_elsewhere, TRUE, FALSE))
+    return FALSE;
+
+  /* All was sent, or is to be dropped. */
+  l_io_device_drop_output (l_socket_get_device (self));
+  l_socket_begin_closing (self);
+  return TRUE;
+}
+
+void
+l_socket_close_task_func (LReactorTask *task)
+{
+  end_closed_elsewhere (L_CONTAINER_OF (task, LSocketPrivate, close_task)->self);
+}
+
 void
 l_socket_drop_connection (LSocket *self)
 {
@@ -596,6 +645,9 @@ socket_input_ended (LIODevice    *device,
   gboolean is_orderly;
   g_autoptr(GError) error = NULL;
 
+  if (end_closed_elsewhere (self))
+    return;
+
   if (!is_hung_up && (condition & L_IO_RDHUP) == 0)
     is_hung_up = l_transport_is_hung_up (&priv->transport);
 
@@ -609,7 +661,7 @@ socket_input_ended (LIODevice    *device,
         return;
     }
 
-  is_orderly = priv->is_shut_down || (priv->shutdown_due && !is_hung_up);
+  is_orderly = g_atomic_int_get (&priv->is_shut_down) || (priv->shutdown_due && !is_hung_up);
   if (!is_hung_up && priv->half_open && !is_orderly)
     {
       l_io_device_end_input (device);
@@ -619,7 +671,7 @@ socket_input_ended (LIODevice    *device,
 
   if (!is_orderly)
     l_error_set_peer_closed (&error, get_display_name (priv));
-  lose (self, is_hung_up || priv->is_shut_down, error);
+  lose (self, is_hung_up || g_atomic_int_get (&priv->is_shut_down), error);
 }
 
 static void
@@ -630,6 +682,9 @@ socket_failed (LIODevice    *device,
   LSocketPrivate *priv = l_socket_get_private (self);
   LSocketState state = priv->state;
   guint session = priv->session;
+
+  if (end_closed_elsewhere (self))
+    return;
 
   /* What the peer sent before it went. */
   if (state == L_SOCKET_STATE_CONNECTED || state == L_SOCKET_STATE_CLOSING)
@@ -649,14 +704,14 @@ socket_output_drained (LIODevice *device)
   if (priv->shutdown_due)
     {
       priv->shutdown_due = FALSE;
-      priv->is_shut_down = TRUE;
+      g_atomic_int_set (&priv->is_shut_down, TRUE);
       /* It fails when the peer is gone, which the input tells. */
       l_transport_shutdown_write (&priv->transport, &code);
     }
 
   if (priv->state == L_SOCKET_STATE_CLOSING)
     finish (self, NULL);
-  else if (priv->is_shut_down && l_io_device_get_private (device)->input_ended)
+  else if (g_atomic_int_get (&priv->is_shut_down) && l_io_device_get_private (device)->input.ended)
     lose (self, TRUE, NULL);
 }
 
@@ -674,7 +729,7 @@ l_socket_start_shutdown (LSocket  *self,
       return FALSE;
     }
 
-  if (priv->is_shut_down || priv->shutdown_due)
+  if (g_atomic_int_get (&priv->is_shut_down) || priv->shutdown_due)
     return TRUE;
 
   l_io_device_end_output (device);
@@ -738,11 +793,12 @@ static GIOCondition
 socket_wait (LIODevice    *device,
              GIOCondition  condition,
              gint64        deadline,
-             GCancellable *cancellable)
+             GCancellable *cancellable,
+             GCancellable *wake)
 {
   LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
 
-  return l_transport_wait (&priv->transport, condition, deadline, cancellable);
+  return l_transport_wait (&priv->transport, condition, deadline, cancellable, wake);
 }
 
 static gboolean
@@ -779,16 +835,28 @@ socket_shutdown_output (LIODevice  *device,
   return l_socket_start_shutdown (self, error);
 }
 
+static void
+socket_end_output (LIODevice *device)
+{
+  LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
+  int code;
+
+  /* It fails when the peer is gone, which the input tells. */
+  l_transport_shutdown_write (&priv->transport, &code);
+  g_atomic_int_set (&priv->is_shut_down, TRUE);
+}
+
 static GSource *
 socket_create_source (LIODevice    *device,
                       GIOCondition  condition)
 {
-  LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
+  return l_transport_create_source (&l_socket_get_private (L_SOCKET (device))->transport, condition);
+}
 
-  if (priv->transport.descriptor < 0)
-    return NULL;
-
-  return l_transport_create_source (&priv->transport, condition);
+static gintptr
+socket_get_descriptor (LIODevice *device)
+{
+  return l_socket_get_private (L_SOCKET (device))->transport.descriptor;
 }
 
 const LIODeviceFuncs l_socket_device_funcs = {
@@ -802,7 +870,9 @@ const LIODeviceFuncs l_socket_device_funcs = {
   .failed = socket_failed,
   .output_drained = socket_output_drained,
   .shutdown_output = socket_shutdown_output,
+  .end_output = socket_end_output,
   .create_source = socket_create_source,
+  .get_descriptor = socket_get_descriptor,
 };
 
 void
@@ -811,5 +881,6 @@ l_socket_watch_func (LReactorWatch *watch,
 {
   LSocketPrivate *priv = L_CONTAINER_OF (watch, LSocketPrivate, transport.watch);
 
-  l_io_device_dispatch (l_socket_get_device (priv->self), condition);
+  if (!end_closed_elsewhere (priv->self))
+    l_io_device_dispatch (l_socket_get_device (priv->self), condition);
 }

@@ -237,8 +237,13 @@ l_socket_set_names (LSocket    *self,
                     const char *full_server_name)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
-  gboolean is_new_name = set_name (&priv->server_name, server_name);
-  gboolean is_new_full_name = set_name (&priv->full_server_name, full_server_name);
+  gboolean is_new_name, is_new_full_name;
+
+  /* An error that another thread meets names them. */
+  l_io_device_lock (l_socket_get_device (self));
+  is_new_name = set_name (&priv->server_name, server_name);
+  is_new_full_name = set_name (&priv->full_server_name, full_server_name);
+  l_io_device_unlock (l_socket_get_device (self));
 
   if (is_new_name)
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SERVER_NAME]);
@@ -255,8 +260,11 @@ l_socket_dispose (GObject *object)
   LSocketPrivate *priv = l_socket_get_private (self);
 
   /* Silently, and before the inherited close, which then has nothing to wait for. */
+  priv->disposed = TRUE;
   l_socket_tear_down (self);
   priv->state = L_SOCKET_STATE_UNCONNECTED;
+  if (priv->transport.reactor != NULL)
+    l_reactor_cancel_task (priv->transport.reactor, &priv->close_task);
 
   G_OBJECT_CLASS (l_socket_parent_class)->dispose (object);
 }
@@ -582,12 +590,17 @@ static void
 l_socket_init (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
+  LIODevicePrivate *device_priv = l_io_device_get_private (L_IO_DEVICE (self));
 
   priv->self = self;
   priv->error = L_SOCKET_ERROR_UNKNOWN;
   priv->connect_timeout = L_SOCKET_DEFAULT_TIMEOUT;
   priv->connect_timer.func = l_socket_connect_timer_func;
-  l_transport_init (&priv->transport, l_io_device_get_private (L_IO_DEVICE (self))->reactor, l_socket_watch_func);
+  priv->connect_timer.object = &device_priv->weak_ref;
+  priv->close_task.func = l_socket_close_task_func;
+  priv->close_task.object = &device_priv->weak_ref;
+  l_transport_init (&priv->transport, device_priv->reactor, l_socket_watch_func);
+  priv->transport.watch.object = &device_priv->weak_ref;
 }
 
 LSocket *

@@ -56,11 +56,12 @@ extern LSystem l_system;
 #define L_SYSTEM_RETRY(result, call) \
   G_STMT_START { do (result) = (call); while ((result) < 0 && errno == EINTR); } G_STMT_END
 
-/* poll() on one descriptor (-1: none) and a cancellable until the deadline (monotonic time in microseconds, -1: none,
- * anything past: look only). 0 when it is over or cancelled. */
+/* poll() on one descriptor (-1: none) and two cancellables until the deadline (monotonic time in microseconds, -1: none,
+ * anything past: look only). 0 when it is over or one of them cancelled. */
 GIOCondition l_system_wait (gintptr       descriptor,
                             GIOCondition  condition,
                             gint64        deadline,
-                            GCancellable *cancellable);
+                            GCancellable *cancellable,
+                            GCancellable *wake);
 
 G_END_DECLS

@@ -127,22 +127,28 @@ get_msecs_left (gint64 deadline)
   return left <= 0 ? 0 : (int) MIN ((left + 999) / 1000, G_MAXINT);
 }
 
+static int
+make_fd (GCancellable *cancellable)
+{
+  GPollFD fd;
+
+  return g_cancellable_make_pollfd (cancellable, &fd) ? fd.fd : -1;
+}
+
 GIOCondition
 l_system_wait (gintptr       descriptor,
                GIOCondition  condition,
                gint64        deadline,
-               GCancellable *cancellable)
+               GCancellable *cancellable,
+               GCancellable *wake)
 {
   /* poll() passes over negative descriptors. */
-  struct pollfd fds[2] = {
+  struct pollfd fds[3] = {
     { .fd = (int) descriptor, .events = condition },
-    { .fd = -1, .events = POLLIN },
+    { .fd = make_fd (cancellable), .events = POLLIN },
+    { .fd = make_fd (wake), .events = POLLIN },
   };
-  GPollFD cancel_fd;
   int n_ready;
-
-  if (g_cancellable_make_pollfd (cancellable, &cancel_fd))
-    fds[1].fd = cancel_fd.fd;
 
   /* Out of memory tells nothing of the descriptor; it is asked again after a while. */
   while ((n_ready = l_system.poll (fds, G_N_ELEMENTS (fds), get_msecs_left (deadline))) < 0 &&
@@ -152,9 +158,11 @@ l_system_wait (gintptr       descriptor,
 
   if (fds[1].fd >= 0)
     g_cancellable_release_fd (cancellable);
+  if (fds[2].fd >= 0)
+    g_cancellable_release_fd (wake);
 
-  if (n_ready < 0)
+  if (n_ready < 0 || fds[1].revents != 0 || fds[2].revents != 0)
     return 0;
 
-  return fds[1].revents != 0 ? 0 : (GIOCondition) fds[0].revents;
+  return (GIOCondition) fds[0].revents;
 }

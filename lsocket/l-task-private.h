@@ -17,4 +17,7 @@ void     l_task_unwatch           (GSource                *source);
 void     l_task_watch_cancellable (GTask                  *task,
                                    GCancellableSourceFunc  callback);
 
+/* For an object that belongs to another thread, or to one without a main loop: nobody would ever go on with it. */
+void     l_task_return_not_served (GTask                  *task);
+
 G_END_DECLS

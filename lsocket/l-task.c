@@ -6,6 +6,8 @@
 
 #include "l-task-private.h"
 
+#include <glib/gi18n-lib.h>
+
 GSource *
 l_task_watch (GTask                  *task,
               GCancellableSourceFunc  callback)
@@ -38,4 +40,11 @@ l_task_watch_cancellable (GTask                  *task,
 
   if (source != NULL)
     g_task_set_task_data (task, source, (GDestroyNotify) l_task_unwatch);
+}
+
+void
+l_task_return_not_served (GTask *task)
+{
+  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "%s",
+                           _("No main loop of the calling thread serves the object"));
 }

@@ -57,6 +57,8 @@ GPollableReturn l_transport_write               (LTransport           *self,
                                                  int                  *code);
 gboolean        l_transport_shutdown_write      (LTransport           *self,
                                                  int                  *code);
+/* The end of both, for both ends, while the descriptor stays open. */
+void            l_transport_shutdown            (LTransport           *self);
 
 /* Whether a connection that ended its input has ended altogether. */
 gboolean        l_transport_is_hung_up          (LTransport           *self);
@@ -67,13 +69,15 @@ gboolean        l_transport_set_condition       (LTransport           *self,
                                                  int                  *code);
 
 /* Blocks the thread until one of the conditions, a hang-up or an error; 0 at the deadline (monotonic time in
- * microseconds, -1: none) or when cancelled. With the condition 0 it only sleeps. */
+ * microseconds, -1: none) or when one of the two is cancelled. With the condition 0 it only sleeps. Of all these it alone
+ * may be called while the transport changes in another thread. */
 GIOCondition    l_transport_wait                (LTransport           *self,
                                                  GIOCondition          condition,
                                                  gint64                deadline,
-                                                 GCancellable         *cancellable);
+                                                 GCancellable         *cancellable,
+                                                 GCancellable         *wake);
 
-/* A source of its own for a pollable stream. */
+/* A source of its own for a pollable stream; (nullable): there is no descriptor. */
 GSource        *l_transport_create_source       (LTransport           *self,
                                                  GIOCondition          condition);
 

@@ -29,13 +29,21 @@ l_transport_init (LTransport        *self,
   self->descriptor = -1;
 }
 
+/* Another thread may be about to wait for it: that one is woken, and what it does under a lock looks again. */
+static void
+set_descriptor (LTransport *self,
+                gintptr     descriptor)
+{
+  g_atomic_pointer_set (&self->descriptor, descriptor);
+}
+
 void
 l_transport_release (LTransport *self)
 {
   if (self->reactor != NULL)
     l_reactor_remove_watch (self->reactor, &self->watch);
 
-  self->descriptor = -1;
+  set_descriptor (self, -1);
 }
 
 void
@@ -63,7 +71,7 @@ open_socket (LTransport *self,
       return FALSE;
     }
 
-  self->descriptor = fd;
+  set_descriptor (self, fd);
   return TRUE;
 }
 
@@ -152,7 +160,7 @@ l_transport_adopt (LTransport *self,
       return FALSE;
     }
 
-  self->descriptor = descriptor;
+  set_descriptor (self, descriptor);
   return TRUE;
 }
 
@@ -171,7 +179,7 @@ void
 l_transport_adopt_accepted (LTransport *self,
                             gintptr     descriptor)
 {
-  self->descriptor = descriptor;
+  set_descriptor (self, descriptor);
 }
 
 GPollableReturn
@@ -267,10 +275,17 @@ l_transport_shutdown_write (LTransport *self,
   return FALSE;
 }
 
+void
+l_transport_shutdown (LTransport *self)
+{
+  if (self->descriptor >= 0)
+    l_system.shutdown ((int) self->descriptor, SHUT_RDWR);
+}
+
 gboolean
 l_transport_is_hung_up (LTransport *self)
 {
-  return (l_system_wait (self->descriptor, G_IO_HUP, 0, NULL) & (G_IO_HUP | G_IO_ERR)) != 0;
+  return (l_system_wait (self->descriptor, G_IO_HUP, 0, NULL, NULL) & (G_IO_HUP | G_IO_ERR)) != 0;
 }
 
 gboolean
@@ -290,16 +305,19 @@ GIOCondition
 l_transport_wait (LTransport   *self,
                   GIOCondition  condition,
                   gint64        deadline,
-                  GCancellable *cancellable)
+                  GCancellable *cancellable,
+                  GCancellable *wake)
 {
-  return l_system_wait (condition != 0 ? self->descriptor : -1, condition, deadline, cancellable);
+  gintptr descriptor = (gintptr) g_atomic_pointer_get (&self->descriptor);
+
+  return l_system_wait (condition != 0 ? descriptor : -1, condition, deadline, cancellable, wake);
 }
 
 GSource *
 l_transport_create_source (LTransport   *self,
                            GIOCondition  condition)
 {
-  return g_unix_fd_source_new ((int) self->descriptor, condition);
+  return self->descriptor >= 0 ? g_unix_fd_source_new ((int) self->descriptor, condition) : NULL;
 }
 
 static GSocketAddress *

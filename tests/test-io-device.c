@@ -173,7 +173,8 @@ static GIOCondition
 test_device_wait (LIODevice    *device,
                   GIOCondition  condition,
                   gint64        deadline,
-                  GCancellable *cancellable)
+                  GCancellable *cancellable,
+                  GCancellable *wake)
 {
   TestDevice *self = TEST_DEVICE (device);
   GIOCondition ready;
@@ -253,11 +254,23 @@ test_device_shutdown_output (LIODevice  *device,
   return TRUE;
 }
 
+static void
+test_device_end_output (LIODevice *device)
+{
+  TEST_DEVICE (device)->n_shutdowns++;
+}
+
 static GSource *
 test_device_create_source (LIODevice    *device,
                            GIOCondition  condition)
 {
   return NULL;
+}
+
+static gintptr
+test_device_get_descriptor (LIODevice *device)
+{
+  return -1;
 }
 
 static const LIODeviceFuncs test_device_funcs = {
@@ -271,7 +284,9 @@ static const LIODeviceFuncs test_device_funcs = {
   .failed = test_device_failed,
   .output_drained = test_device_output_drained,
   .shutdown_output = test_device_shutdown_output,
+  .end_output = test_device_end_output,
   .create_source = test_device_create_source,
+  .get_descriptor = test_device_get_descriptor,
 };
 
 static void

@@ -973,16 +973,41 @@ test_pollable_source_other_context (void)
   GSource *source;
   Polled polled;
 
+  g_test_summary ("While somebody waits in another context the loop leaves the input to him");
+
   streams_init (&streams);
   source = poll_input (streams.input, NULL, context, &polled);
   g_assert_false (g_main_context_iteration (context, FALSE));
   send_from_peer (&streams, "ab");
+  test_turn_all ();
+  g_assert_cmpuint (l_io_device_get_bytes_available (L_IO_DEVICE (streams.pair.client)), ==, 0);
   g_assert_true (g_main_context_iteration (context, TRUE));
   g_assert_cmpstr (polled.text->str, ==, "ab");
+  g_assert_false (g_main_context_iteration (context, FALSE));
+  stop_polling (source, &polled);
   receive_from_peer (&streams, "cd");
+  streams_clear (&streams);
+}
+
+static void
+test_pollable_source_buffered_in_other_context (void)
+{
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  Streams streams;
+  GSource *source;
+  Polled polled;
+
+  g_test_summary ("What the loop had read before is there for another context, and what is put back wakes that one");
+
+  streams_init (&streams);
+  receive_from_peer (&streams, "ab");
+  source = poll_input (streams.input, NULL, context, &polled);
+  g_assert_true (g_main_context_iteration (context, TRUE));
+  g_assert_cmpstr (polled.text->str, ==, "ab");
+  g_assert_false (g_main_context_iteration (context, FALSE));
+  l_io_device_unread (L_IO_DEVICE (streams.pair.client), "cd", 2);
   g_assert_true (g_main_context_iteration (context, TRUE));
   g_assert_cmpstr (polled.text->str, ==, "abcd");
-  g_assert_false (g_main_context_iteration (context, FALSE));
   stop_polling (source, &polled);
   streams_clear (&streams);
 }
@@ -2200,6 +2225,7 @@ main (int   argc,
   test_add ("/stream/pollable/source-read-ahead", test_pollable_source_read_ahead);
   test_add ("/stream/pollable/source-low-priority", test_pollable_source_low_priority);
   test_add ("/stream/pollable/source-other-context", test_pollable_source_other_context);
+  test_add ("/stream/pollable/source-buffered-in-other-context", test_pollable_source_buffered_in_other_context);
   test_add ("/stream/pollable/source-cancelled", test_pollable_source_cancelled);
   test_add ("/stream/pollable/source-dropped", test_pollable_source_dropped);
   test_add ("/stream/pollable/output", test_pollable_output);
