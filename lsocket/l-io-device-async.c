@@ -408,7 +408,8 @@ l_io_device_read_line_async (LIODevice           *self,
  * Gets the result of [method@LSocket.IODevice.read_line_async]. A NUL follows the bytes, which may hold others.
  *
  * Returns: (transfer full) (array length=length) (element-type guint8): the bytes; %NULL with %G_IO_ERROR_CLOSED when the
- *   input has ended and everything was read, with %G_IO_ERROR_PERMISSION_DENIED, %G_IO_ERROR_PENDING or %G_IO_ERROR_CANCELLED
+ *   input has ended and everything was read, with %G_IO_ERROR_PERMISSION_DENIED, %G_IO_ERROR_PENDING, %G_IO_ERROR_CANCELLED,
+ *   or %G_IO_ERROR_NOT_SUPPORTED when no main loop of the calling thread serves the device
  *
  * Since: 1.0
  */
@@ -482,7 +483,8 @@ l_io_device_read_bytes_async (LIODevice           *self,
  * Gets the result of [method@LSocket.IODevice.read_bytes_async].
  *
  * Returns: (transfer full): the bytes; %NULL with %G_IO_ERROR_CLOSED when the input has ended and everything was read, with
- *   %G_IO_ERROR_PERMISSION_DENIED, %G_IO_ERROR_PENDING or %G_IO_ERROR_CANCELLED
+ *   %G_IO_ERROR_PERMISSION_DENIED, %G_IO_ERROR_PENDING, %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_NOT_SUPPORTED when no main
+ *   loop of the calling thread serves the device
  *
  * Since: 1.0
  */

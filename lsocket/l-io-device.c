@@ -29,10 +29,12 @@
  * calling thread and dispatch nothing else.
  *
  * The two streams of [method@Gio.IOStream.get_input_stream] and [method@Gio.IOStream.get_output_stream] work over the
- * same buffers.
+ * same buffers, and may be used in other threads, each in one at a time.
  *
  * A device belongs to the [struct@GLib.MainContext] that was the thread default when it was made: its signals are
- * emitted there, and its functions are to be called in the thread that runs it.
+ * emitted there, and its functions are to be called in the thread that runs it. When no thread default is set and another
+ * thread runs the global context, it belongs to no loop: the waiting functions and the streams work, the signals come from
+ * inside them, and asynchronous functions fail with %G_IO_ERROR_NOT_SUPPORTED.
  *
  * Since: 1.0
  */

@@ -434,8 +434,8 @@ l_server_accept_async (LServer             *self,
  *
  * Gets the result of [method@LSocket.Server.accept_async].
  *
- * Returns: (transfer full): a connected socket; %NULL with %G_IO_ERROR_CLOSED when the server does not listen any more, or
- *   with %G_IO_ERROR_CANCELLED
+ * Returns: (transfer full): a connected socket; %NULL with %G_IO_ERROR_CLOSED when the server does not listen any more,
+ *   with %G_IO_ERROR_CANCELLED, or with %G_IO_ERROR_NOT_SUPPORTED when no main loop serves the server
  *
  * Since: 1.0
  */

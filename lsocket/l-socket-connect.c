@@ -137,8 +137,9 @@ l_socket_connect_to_server_async (LSocket             *self,
  *
  * Gets the result of [method@LSocket.Socket.connect_to_server_async].
  *
- * Returns: %TRUE if the socket was connected; %FALSE with an error of [error@LSocket.SocketError], or with
- *   %G_IO_ERROR_CANCELLED when the attempt was cancelled or ended by the program
+ * Returns: %TRUE if the socket was connected; %FALSE with an error of [error@LSocket.SocketError], with
+ *   %G_IO_ERROR_CANCELLED when the attempt was cancelled or ended by the program, or with %G_IO_ERROR_NOT_SUPPORTED when no
+ *   main loop of the calling thread serves the socket
  *
  * Since: 1.0
  */
@@ -337,7 +338,8 @@ l_socket_disconnect_from_server_async (LSocket             *self,
  * Gets the result of [method@LSocket.Socket.disconnect_from_server_async].
  *
  * Returns: %TRUE if the connection ended with everything handed to the system; %FALSE with
- *   %L_SOCKET_ERROR_PEER_CLOSED when the peer was gone before, or with %G_IO_ERROR_CANCELLED
+ *   %L_SOCKET_ERROR_PEER_CLOSED when the peer was gone before, with %G_IO_ERROR_CANCELLED, or with
+ *   %G_IO_ERROR_NOT_SUPPORTED when no main loop of the calling thread serves the socket
  *
  * Since: 1.0
  */

@@ -66,11 +66,12 @@ head -n 5 "$source/README" |
   timeout --foreground 60 "${PYTHON:-python3}" "$source/doc/examples/python/echo-client.py" market
 stop_service
 
-say 'A message bus of D-Bus, and a program in C that greets it over an LSocket, first in lines, then in messages:'
+say 'A message bus of D-Bus, and a program in C that greets it over an LSocket: in lines, in messages, over GDBus:'
 start_service dbus-daemon --session --nofork --address="unix:path=$directory/bus" --print-address
 timeout --foreground 60 "$build/doc/examples/dbus-hello" "$directory/bus" | tee "$directory/hello"
 # The bus has told its GUID to us, too.
 grep -q "GUID ${greeting##*guid=}\$" "$directory/hello" || fail 'That is another GUID'
+grep -q 'names:.* org.freedesktop.DBus' "$directory/hello" || fail 'The bus does not list itself'
 stop_service
 
 say 'Both did what they should. Try next:'

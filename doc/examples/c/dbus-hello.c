@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: 2026 The LSocket authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Greets the message bus at a path: authenticates line by line, says Hello and prints who both ends are. There is no
- * main loop: the waiting functions do.
+ * Greets the message bus at a path: authenticates line by line, says Hello and prints who both ends are; then hands the
+ * connection to GDBus and asks who else is there. There is no main loop: the waiting functions do.
  */
 
 #include <locale.h>
@@ -168,6 +168,36 @@ say_hello (LIODevice  *bus,
   return name;
 }
 
+/* GDBus takes any stream, and reads and writes it in a thread of its own. It offers EXTERNAL on GIO's own kind of socket
+ * alone, so the stream comes to it authenticated. */
+static gboolean
+list_names (LSocket  *socket,
+            GError  **error)
+{
+  g_autoptr(GDBusConnection) connection = NULL;
+  g_autoptr(GVariant) reply = NULL;
+  g_autoptr(GVariantIter) names = NULL;
+  const char *name;
+
+  connection = g_dbus_connection_new_sync (G_IO_STREAM (socket), NULL, G_DBUS_CONNECTION_FLAGS_NONE, NULL, NULL, error);
+  if (connection == NULL)
+    return FALSE;
+
+  reply = g_dbus_connection_call_sync (connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                       "org.freedesktop.DBus", "ListNames", NULL, G_VARIANT_TYPE ("(as)"),
+                                       G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MSECS, NULL, error);
+  if (reply == NULL)
+    return FALSE;
+
+  g_print ("Over GDBus it lists these names:");
+  g_variant_get (reply, "(as)", &names);
+  while (g_variant_iter_next (names, "&s", &name))
+    g_print (" %s", name);
+  g_print ("\n");
+
+  return g_dbus_connection_close_sync (connection, NULL, error);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -196,8 +226,11 @@ main (int    argc,
   g_print ("The bus at %s has the GUID %s\n", l_socket_get_full_server_name (socket), guid);
   g_print ("and calls this connection %s\n", name);
 
-  l_socket_disconnect_from_server (socket);
-  if (l_socket_get_state (socket) != L_SOCKET_STATE_UNCONNECTED)
-    l_socket_wait_for_disconnected (socket, TIMEOUT_MSECS);
+  if (!list_names (socket, &error))
+    {
+      g_printerr ("%s\n", error->message);
+      return 1;
+    }
+
   return 0;
 }
