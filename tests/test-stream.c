@@ -3,6 +3,7 @@
  */
 
 #include <errno.h>
+#include <gio/gfiledescriptorbased.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -1340,6 +1341,117 @@ test_write_cancelled_before (void)
   streams_clear (&streams);
 }
 
+/* An asynchronous write that waits for room. */
+static void
+start_blocked_write (Streams       *streams,
+                     GAsyncResult **result)
+{
+  streams_init (streams);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (streams->pair.peer), 1);
+  fill (streams->output);
+  g_output_stream_write_async (streams->output, "x", 1, 0, NULL, test_store_result, result);
+  test_turn_all ();
+  g_assert_null (*result);
+}
+
+static void
+test_write_async_waits (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  Streams streams;
+
+  start_blocked_write (&streams, &result);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (streams.pair.peer), 0);
+  TEST_TURN_UNTIL (result != NULL);
+  g_assert_cmpint (g_output_stream_write_finish (streams.output, result, NULL), ==, 1);
+  streams_clear (&streams);
+}
+
+static void
+test_write_async_pending (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  Streams streams;
+
+  g_test_summary ("Another write while one waits, past what GIO itself forbids");
+
+  start_blocked_write (&streams, &result);
+  g_assert_cmpint (g_pollable_output_stream_write_nonblocking (G_POLLABLE_OUTPUT_STREAM (streams.output), "y", 1, NULL,
+                                                               &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_assert_null (result);
+  l_socket_abort (streams.pair.client);
+  TEST_TURN_UNTIL (result != NULL);
+  streams_clear (&streams);
+}
+
+static void
+test_write_async_queued_before (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  Streams streams;
+
+  g_test_summary ("What the device had gathered goes first");
+
+  streams_init (&streams);
+  test_write (streams.pair.client, "first ");
+  g_output_stream_write_async (streams.output, "second", 6, 0, NULL, test_store_result, &result);
+  g_assert_null (result);
+  TEST_TURN_UNTIL (result != NULL);
+  g_assert_cmpint (g_output_stream_write_finish (streams.output, result, NULL), ==, 6);
+  assert_peer_receives (&streams, "first second");
+  streams_clear (&streams);
+}
+
+static void
+test_write_async_aborted (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  Streams streams;
+
+  start_blocked_write (&streams, &result);
+  l_socket_abort (streams.pair.client);
+  TEST_TURN_UNTIL (result != NULL);
+  g_assert_cmpint (g_output_stream_write_finish (streams.output, result, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  streams_clear (&streams);
+}
+
+static void
+test_write_async_peer_gone (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  Streams streams;
+
+  start_blocked_write (&streams, &result);
+  l_socket_abort (streams.pair.peer);
+  TEST_TURN_UNTIL (result != NULL);
+  g_assert_cmpint (g_output_stream_write_finish (streams.output, result, &error), ==, -1);
+  g_assert_true (error->domain == G_IO_ERROR);
+  g_assert_cmpint (l_socket_get_state (streams.pair.client), ==, L_SOCKET_STATE_UNCONNECTED);
+  streams_clear (&streams);
+}
+
+static void
+test_write_async_dropped (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  Streams streams;
+
+  g_test_summary ("The socket goes while its stream still waits");
+
+  start_blocked_write (&streams, &result);
+  g_assert_finalize_object (g_steal_pointer (&streams.pair.client));
+  TEST_TURN_UNTIL (result != NULL);
+  g_assert_cmpint (g_output_stream_write_finish (streams.output, result, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  streams_clear (&streams);
+}
+
 static void
 test_write_async_cancelled (void)
 {
@@ -1501,6 +1613,23 @@ test_flush_async_blocked (void)
   TEST_TURN_UNTIL (dropped != NULL);
   g_assert_false (g_output_stream_flush_finish (streams.output, dropped, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  streams_clear (&streams);
+}
+
+static void
+test_descriptor (void)
+{
+  Streams streams;
+  int fd;
+
+  streams_init (&streams);
+  fd = (int) l_socket_get_socket_descriptor (streams.pair.client);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (g_file_descriptor_based_get_fd (G_FILE_DESCRIPTOR_BASED (streams.input)), ==, fd);
+  g_assert_cmpint (g_file_descriptor_based_get_fd (G_FILE_DESCRIPTOR_BASED (streams.output)), ==, fd);
+  l_socket_abort (streams.pair.client);
+  g_assert_cmpint (g_file_descriptor_based_get_fd (G_FILE_DESCRIPTOR_BASED (streams.input)), ==, -1);
+  g_assert_cmpint (g_file_descriptor_based_get_fd (G_FILE_DESCRIPTOR_BASED (streams.output)), ==, -1);
   streams_clear (&streams);
 }
 
@@ -2241,11 +2370,18 @@ main (int   argc,
   test_add ("/stream/write/vectors-async", test_write_vectors_async);
   test_add ("/stream/write/cancelled-by-thread", test_write_cancelled_by_thread);
   test_add ("/stream/write/cancelled-before", test_write_cancelled_before);
+  test_add ("/stream/write/async-waits", test_write_async_waits);
+  test_add ("/stream/write/async-pending", test_write_async_pending);
+  test_add ("/stream/write/async-queued-before", test_write_async_queued_before);
+  test_add ("/stream/write/async-aborted", test_write_async_aborted);
+  test_add ("/stream/write/async-peer-gone", test_write_async_peer_gone);
+  test_add ("/stream/write/async-dropped", test_write_async_dropped);
   test_add ("/stream/write/async-cancelled", test_write_async_cancelled);
   test_add ("/stream/write/peer-gone", test_write_peer_gone);
   test_add ("/stream/write/peer-gone-behind-queue", test_write_peer_gone_behind_queue);
   test_add ("/stream/flush/flush", test_flush);
   test_add ("/stream/flush/blocks", test_flush_blocks);
+  test_add ("/stream/descriptor", test_descriptor);
   test_add ("/stream/flush/async-blocked", test_flush_async_blocked);
 
   test_add ("/stream/gio/data-lines", test_data_lines);
