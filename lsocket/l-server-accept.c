@@ -128,9 +128,9 @@ l_server_real_incoming_connection (LServer *self,
 
 static void
 on_connection_ended (LSocket  *socket,
-                     gpointer  user_data)
+                     gpointer  server)
 {
-  LServerPrivate *priv = l_server_get_private (user_data);
+  LServerPrivate *priv = l_server_get_private (server);
 
   g_hash_table_remove (priv->connections, socket);
 }
@@ -144,7 +144,7 @@ hand_out (LServer *self,
   if (l_socket_get_state (socket) != L_SOCKET_STATE_UNCONNECTED)
     {
       g_hash_table_add (priv->connections, g_object_ref (socket));
-      l_socket_set_end_func (socket, on_connection_ended, self);
+      l_socket_set_end_func (socket, on_connection_ended, &priv->weak_ref);
     }
   l_socket_start (socket);
 

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 typedef struct _LSocketPrivate LSocketPrivate;
 
 typedef void (* LSocketEndFunc) (LSocket *self,
-                                 gpointer user_data);
+                                 gpointer object);
 
 struct _LSocketPrivate
 {
@@ -34,7 +34,7 @@ struct _LSocketPrivate
   GTask          *connect_task;     /* (owned) (nullable) */
   GSList         *end_tasks;        /* (element-type GTask) (owned): returned at the end of the session */
   LSocketEndFunc  end_func;         /* called once at the end of the session */
-  gpointer        end_data;
+  GWeakRef       *end_object;       /* (unowned) (nullable) */
 
   guint           session;          /* counts attempts and adoptions, to notice them after an emission */
   LSocketState    state;
@@ -139,8 +139,9 @@ LSocket        *l_socket_new_accepted            (LReactor        *reactor,
                                                   GRefString      *full_server_name);
 void            l_socket_hold                    (LSocket         *self);
 void            l_socket_start                   (LSocket         *self);
+/* Called in the owner's thread, unless the object goes before; that one calls this with NULL then, in any thread. */
 void            l_socket_set_end_func            (LSocket         *self,
                                                   LSocketEndFunc   func,
-                                                  gpointer         user_data);
+                                                  GWeakRef        *object);
 
 G_END_DECLS

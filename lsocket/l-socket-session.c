@@ -477,6 +477,23 @@ l_socket_adopt (LSocket       *self,
 
 /* The end */
 
+static void
+call_end_func (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GObject) object = NULL;
+  LSocketEndFunc func;
+
+  l_io_device_lock (l_socket_get_device (self));
+  func = g_steal_pointer (&priv->end_func);
+  if (func != NULL)
+    object = g_weak_ref_get (priv->end_object);
+  l_io_device_unlock (l_socket_get_device (self));
+
+  if (object != NULL)
+    func (self, object);
+}
+
 /* From CONNECTED or CLOSING to UNCONNECTED, with all its signals. FALSE when a handler has begun something new. */
 static gboolean
 finish (LSocket      *self,
@@ -484,19 +501,15 @@ finish (LSocket      *self,
 {
   LSocketPrivate *priv = l_socket_get_private (self);
   GSList *end_tasks = g_steal_pointer (&priv->end_tasks);
-  LSocketEndFunc end_func = priv->end_func;
-  gpointer end_data = priv->end_data;
   gboolean holds_itself = priv->holds_itself;
   gboolean unchanged;
 
-  priv->end_func = NULL;
   priv->holds_itself = FALSE;
 
   l_socket_begin_change (self);
   l_socket_tear_down (self);
   /* The server lets go first: a handler may drop it. */
-  if (end_func != NULL)
-    end_func (self, end_data);
+  call_end_func (self);
   l_socket_set_names (self, NULL, NULL);
 
   unchanged = l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED) &&

@@ -645,12 +645,14 @@ l_socket_start (LSocket *self)
 void
 l_socket_set_end_func (LSocket        *self,
                        LSocketEndFunc  func,
-                       gpointer        user_data)
+                       GWeakRef       *object)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
 
+  l_io_device_lock (l_socket_get_device (self));
   priv->end_func = func;
-  priv->end_data = user_data;
+  priv->end_object = object;
+  l_io_device_unlock (l_socket_get_device (self));
 }
 
 /* Public */

@@ -966,17 +966,24 @@ test_drop (void)
 static void
 test_drop_server (void)
 {
-  for (guint i = 0; i < 50; i++)
+  g_test_summary ("A server goes in another thread, while a connection that it handed out ends");
+
+  for (guint i = 0; i < 100; i++)
     {
       g_autoptr(LSocket) client = l_socket_new ();
+      g_autoptr(LSocket) peer = NULL;
       LServer *server = l_server_new ();
       Worker worker;
 
       g_assert_true (l_server_listen (server, "market", NULL));
       l_socket_connect_to_server (client, "market", L_OPEN_MODE_READ_WRITE);
+      TEST_TURN_UNTIL ((peer = l_server_next_pending_connection (server)) != NULL);
+      if (i % 2 == 0)
+        g_clear_object (&peer);
       worker_start (&worker, drop, server);
+      l_socket_disconnect_from_server (client);
       worker_join (&worker, RUNS);
-      TEST_TURN_UNTIL (l_socket_get_state (client) == L_SOCKET_STATE_UNCONNECTED);
+      TEST_TURN_UNTIL (peer == NULL || l_socket_get_state (peer) == L_SOCKET_STATE_UNCONNECTED);
     }
 }
 
