@@ -158,6 +158,10 @@ l_io_device_get_funcs (LIODevice *self)
   return L_IO_DEVICE_GET_CLASS (self)->funcs;
 }
 
+/* What GIOStream asks for; in any thread. */
+GInputStream     *l_io_device_get_input_stream  (GIOStream     *stream);
+GOutputStream    *l_io_device_get_output_stream (GIOStream     *stream);
+
 /* What a subclass tells LIODevice. */
 
 /* Both directions: what a subclass changes that its functions for reading and writing use. */
@@ -184,6 +188,8 @@ void              l_io_device_end_output        (LIODevice     *self);
 void              l_io_device_drop_output       (LIODevice     *self);
 /* The end of both, dropping what is queued. What was received can still be read. */
 void              l_io_device_end               (LIODevice     *self);
+/* Nothing of what was received can be read any more; the streams are those of an ended session. */
+void              l_io_device_drop_input        (LIODevice     *self);
 /* Emits about-to-close if the device is open; then, unless a handler changed that, it is closed and its input dropped. */
 void              l_io_device_close             (LIODevice     *self);
 
@@ -232,6 +238,8 @@ GPollableReturn   l_io_device_push              (LIODevice     *self,
                                                  GError       **error);
 /* With the output's lock held. */
 void              l_io_device_schedule_flush    (LIODevice     *self);
+void              l_io_device_notify_open_mode  (LIODevice     *self);
+void              l_io_device_emit_about_to_close (LIODevice   *self);
 void              l_io_device_emit_ready_read   (LIODevice     *self);
 void              l_io_device_emit_bytes_written (LIODevice    *self,
                                                  guint64        count);

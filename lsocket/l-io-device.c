@@ -6,10 +6,8 @@
 
 #include "l-enums.h"
 #include "l-error-private.h"
-#include "l-input-stream-private.h"
 #include "l-io-device-private.h"
 #include "l-marshal.h"
-#include "l-output-stream-private.h"
 
 /**
  * LIODevice:
@@ -69,120 +67,6 @@ l_io_device_get_private (LIODevice *self)
   return l_io_device_get_instance_private (self);
 }
 
-void
-l_io_device_lock (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  g_mutex_lock (&priv->input.lock);
-  g_mutex_lock (&priv->output.lock);
-}
-
-void
-l_io_device_unlock (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  g_mutex_unlock (&priv->output.lock);
-  g_mutex_unlock (&priv->input.lock);
-}
-
-/* A stream of a session that is over stays where it is, for another thread may just be asking for it, until there is a new
- * session or the owner asks. Taken with the direction's lock held, to be dropped without. */
-static GInputStream *
-take_old_input_stream (LIODeviceInput *input)
-{
-  if (input->stream == NULL || !l_stream_link_is_detached (l_input_stream_get_link (L_INPUT_STREAM (input->stream))))
-    return NULL;
-
-  return g_steal_pointer (&input->stream);
-}
-
-static GOutputStream *
-take_old_output_stream (LIODeviceOutput *output)
-{
-  if (output->stream == NULL || !l_stream_link_is_detached (l_output_stream_get_link (L_OUTPUT_STREAM (output->stream))))
-    return NULL;
-
-  return g_steal_pointer (&output->stream);
-}
-
-static GInputStream *
-l_io_device_get_input_stream (GIOStream *stream)
-{
-  LIODevice *self = L_IO_DEVICE (stream);
-  LIODeviceInput *input = &l_io_device_get_private (self)->input;
-  g_autoptr(GInputStream) old = NULL;
-  GInputStream *result;
-
-  g_mutex_lock (&input->lock);
-  if (l_io_device_is_owner (self))
-    old = take_old_input_stream (input);
-  if (input->stream == NULL)
-    input->stream = l_input_stream_new (self);
-  result = input->stream;
-  g_mutex_unlock (&input->lock);
-
-  return result;
-}
-
-static GOutputStream *
-l_io_device_get_output_stream (GIOStream *stream)
-{
-  LIODevice *self = L_IO_DEVICE (stream);
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-  g_autoptr(GOutputStream) old = NULL;
-  GOutputStream *result;
-
-  g_mutex_lock (&output->lock);
-  if (l_io_device_is_owner (self))
-    old = take_old_output_stream (output);
-  if (output->stream == NULL)
-    output->stream = l_output_stream_new (self);
-  result = output->stream;
-  g_mutex_unlock (&output->lock);
-
-  return result;
-}
-
-/* With both locks held: whoever holds a stream of the session gets G_IO_ERROR_CLOSED from it. */
-static void
-detach_streams (LIODevicePrivate *priv)
-{
-  if (priv->input.stream != NULL)
-    l_stream_link_detach (l_input_stream_get_link (L_INPUT_STREAM (priv->input.stream)));
-  if (priv->output.stream != NULL)
-    l_stream_link_detach (l_output_stream_get_link (L_OUTPUT_STREAM (priv->output.stream)));
-}
-
-static void
-release_streams (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GInputStream) input_stream = NULL;
-  g_autoptr(GOutputStream) output_stream = NULL;
-
-  l_io_device_lock (self);
-  g_set_object (&input_stream, priv->input.stream);
-  g_set_object (&output_stream, priv->output.stream);
-  l_io_device_unlock (self);
-
-  if (input_stream != NULL)
-    l_stream_link_release (l_input_stream_get_link (L_INPUT_STREAM (input_stream)));
-  if (output_stream != NULL)
-    l_stream_link_release (l_output_stream_get_link (L_OUTPUT_STREAM (output_stream)));
-}
-
-/* With both locks held: those who wait in other threads look again. */
-static void
-update_and_wake (LIODevice *self)
-{
-  l_io_device_update_input (self);
-  l_io_device_update_output (self);
-  l_io_device_wake_input (self);
-  l_io_device_wake_output (self);
-}
-
 static void
 l_io_device_dispose (GObject *object)
 {
@@ -190,15 +74,8 @@ l_io_device_dispose (GObject *object)
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   l_io_device_end (self);
-
-  l_io_device_lock (self);
-  l_buffer_clear (&priv->input.buffer);
+  l_io_device_drop_input (self);
   priv->open_mode = L_OPEN_MODE_NOT_OPEN;
-  detach_streams (priv);
-  l_io_device_unlock (self);
-
-  release_streams (self);
-  l_io_device_fail_read (self);
 
   G_OBJECT_CLASS (l_io_device_parent_class)->dispose (object);
 
@@ -488,21 +365,6 @@ l_io_device_init (LIODevice *self)
 
 /* What a subclass tells */
 
-static void
-set_open_mode (LIODevice *self,
-               LOpenMode  mode)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  if (priv->open_mode == mode)
-    return;
-
-  l_io_device_lock (self);
-  priv->open_mode = mode;
-  l_io_device_unlock (self);
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_OPEN_MODE]);
-}
-
 void
 l_io_device_set_reactor (LIODevice *self,
                          LReactor  *reactor)
@@ -513,200 +375,6 @@ l_io_device_set_reactor (LIODevice *self,
     l_reactor_ref (reactor);
   g_clear_pointer (&priv->reactor, l_reactor_unref);
   priv->reactor = reactor;
-}
-
-gboolean
-l_io_device_is_owner (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  GThread *runner = priv->reactor != NULL ? l_reactor_get_thread (priv->reactor) : NULL;
-
-  return g_thread_self () == (runner != NULL ? runner : priv->maker);
-}
-
-gboolean
-l_io_device_is_in_reactor (LIODevice *self)
-{
-  LReactor *reactor = l_io_device_get_private (self)->reactor;
-
-  return reactor != NULL && l_reactor_is_thread_default (reactor) && l_io_device_is_owner (self);
-}
-
-void
-l_io_device_set_opening (LIODevice *self,
-                         LOpenMode  mode)
-{
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-
-  g_mutex_lock (&output->lock);
-  output->opening_mode = mode;
-  g_mutex_unlock (&output->lock);
-}
-
-void
-l_io_device_set_open (LIODevice *self,
-                      LOpenMode  mode)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GInputStream) old_input = NULL;
-  g_autoptr(GOutputStream) old_output = NULL;
-
-  priv->session++;
-  priv->n_openings++;
-
-  l_io_device_lock (self);
-  old_input = take_old_input_stream (&priv->input);
-  old_output = take_old_output_stream (&priv->output);
-  priv->input.enabled = TRUE;
-  priv->input.ended = FALSE;
-  priv->input.parked = FALSE;
-  priv->output.opening_mode = L_OPEN_MODE_NOT_OPEN;
-  priv->output.open = TRUE;
-  priv->output.blocked = FALSE;
-  l_io_device_set_suspended (self, priv->input.held);
-  update_and_wake (self);
-  if (l_buffer_get_size (&priv->output.buffer) > 0)
-    l_io_device_schedule_flush (self);
-  l_io_device_unlock (self);
-
-  set_open_mode (self, mode);
-}
-
-void
-l_io_device_set_input_enabled (LIODevice *self,
-                               gboolean   input_enabled)
-{
-  LIODeviceInput *input = &l_io_device_get_private (self)->input;
-
-  g_mutex_lock (&input->lock);
-  input->enabled = input_enabled;
-  l_io_device_update_input (self);
-  l_io_device_wake_input (self);
-  g_mutex_unlock (&input->lock);
-}
-
-void
-l_io_device_set_held (LIODevice *self,
-                      gboolean   held)
-{
-  LIODeviceInput *input = &l_io_device_get_private (self)->input;
-
-  g_mutex_lock (&input->lock);
-  input->held = held;
-  l_io_device_update_input (self);
-  l_io_device_set_suspended (self, held);
-  g_mutex_unlock (&input->lock);
-}
-
-void
-l_io_device_end_input (LIODevice *self)
-{
-  LIODeviceInput *input = &l_io_device_get_private (self)->input;
-
-  g_mutex_lock (&input->lock);
-  input->enabled = FALSE;
-  input->ended = TRUE;
-  l_io_device_update_input (self);
-  l_io_device_wake_input (self);
-  g_mutex_unlock (&input->lock);
-
-  l_io_device_schedule_answer (self);
-}
-
-void
-l_io_device_end_output (LIODevice *self)
-{
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-
-  g_mutex_lock (&output->lock);
-  output->open = FALSE;
-  l_io_device_update_output (self);
-  l_io_device_wake_output (self);
-  g_mutex_unlock (&output->lock);
-}
-
-/* With the output's lock held. */
-static void
-clear_output (LIODeviceOutput *output)
-{
-  if (l_buffer_get_size (&output->buffer) > 0)
-    output->n_losses++;
-
-  l_buffer_clear (&output->buffer);
-}
-
-void
-l_io_device_drop_output (LIODevice *self)
-{
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-
-  g_mutex_lock (&output->lock);
-  output->open = FALSE;
-  output->blocked = FALSE;
-  clear_output (output);
-  l_io_device_wake_output (self);
-  g_mutex_unlock (&output->lock);
-
-  l_io_device_fail_writes (self);
-}
-
-void
-l_io_device_end (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
-  priv->session++;
-
-  l_io_device_lock (self);
-  priv->input.enabled = FALSE;
-  priv->input.ended = TRUE;
-  priv->input.held = FALSE;
-  priv->output.opening_mode = L_OPEN_MODE_NOT_OPEN;
-  priv->output.open = FALSE;
-  priv->output.blocked = FALSE;
-  priv->output.n_written = 0;
-  clear_output (&priv->output);
-  if (priv->output.flush_due)
-    l_reactor_cancel_task (priv->reactor, &priv->flush_task);
-  priv->output.flush_due = FALSE;
-  update_and_wake (self);
-  l_io_device_unlock (self);
-
-  l_io_device_schedule_answer (self);
-  l_io_device_fail_writes (self);
-}
-
-void
-l_io_device_close (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  guint n_openings = priv->n_openings;
-
-  if (priv->open_mode == L_OPEN_MODE_NOT_OPEN)
-    return;
-
-  if (!priv->in_about_to_close)
-    {
-      priv->in_about_to_close = TRUE;
-      g_signal_emit (self, signals[SIGNAL_ABOUT_TO_CLOSE], 0);
-      priv->in_about_to_close = FALSE;
-    }
-
-  if (priv->n_openings != n_openings || priv->open_mode == L_OPEN_MODE_NOT_OPEN)
-    return;
-
-  l_io_device_lock (self);
-  priv->input.enabled = FALSE;
-  priv->input.in_transaction = FALSE;
-  priv->input.transaction_offset = 0;
-  l_buffer_clear (&priv->input.buffer);
-  detach_streams (priv);
-  update_and_wake (self);
-  l_io_device_unlock (self);
-
-  release_streams (self);
-  l_io_device_fail_read (self);
-  set_open_mode (self, L_OPEN_MODE_NOT_OPEN);
 }
 
 void
@@ -721,6 +389,18 @@ l_io_device_set_error_string (LIODevice  *self,
   g_free (priv->error_string);
   priv->error_string = g_strdup (error_string);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR_STRING]);
+}
+
+void
+l_io_device_notify_open_mode (LIODevice *self)
+{
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_OPEN_MODE]);
+}
+
+void
+l_io_device_emit_about_to_close (LIODevice *self)
+{
+  g_signal_emit (self, signals[SIGNAL_ABOUT_TO_CLOSE], 0);
 }
 
 void

@@ -85,9 +85,7 @@ void            l_socket_set_names               (LSocket         *self,
                                                   const char      *server_name,
                                                   const char      *full_server_name);
 
-/* l-socket-session.c: the state machine. */
-extern const LIODeviceFuncs l_socket_device_funcs;
-
+/* l-socket-attempt.c: the beginning. */
 void            l_socket_begin_attempt           (LSocket         *self,
                                                   const char      *name,
                                                   GSocketAddress  *address,
@@ -97,11 +95,23 @@ void            l_socket_end_attempt             (LSocket         *self);
 gboolean        l_socket_wait_for_attempt        (LSocket         *self,
                                                   gint64           deadline,
                                                   GCancellable    *cancellable);
+void            l_socket_connect_timer_func      (LReactorTimer   *timer);
 gboolean        l_socket_adopt                   (LSocket         *self,
                                                   gintptr          descriptor,
                                                   LSocketState     state,
                                                   LOpenMode        mode,
                                                   GError         **error);
+/* Takes the task, if there is one. Its callback may run at once, so this comes last. */
+void            l_socket_return_task             (GTask           *task,
+                                                  const GError    *error);
+
+/* l-socket-session.c: the connection and its end. */
+extern const LIODeviceFuncs l_socket_device_funcs;
+
+void            l_socket_watch_func              (LReactorWatch   *watch,
+                                                  GIOCondition     condition);
+/* Everything of the connection goes, nothing is told. */
+void            l_socket_tear_down               (LSocket         *self);
 void            l_socket_start_closing           (LSocket         *self);
 /* Closes it for good; TRUE if it is unconnected already. */
 gboolean        l_socket_begin_closing           (LSocket         *self);
@@ -111,10 +121,6 @@ void            l_socket_close_task_func         (LReactorTask    *task);
 void            l_socket_drop_connection         (LSocket         *self);
 gboolean        l_socket_start_shutdown          (LSocket         *self,
                                                   GError         **error);
-void            l_socket_tear_down               (LSocket         *self);
-void            l_socket_connect_timer_func      (LReactorTimer   *timer);
-void            l_socket_watch_func              (LReactorWatch   *watch,
-                                                  GIOCondition     condition);
 
 /* l-socket-connect.c: what a GIOStream does to close. */
 gboolean        l_socket_close                   (GIOStream       *stream,

@@ -1,0 +1,434 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "l-address-private.h"
+#include "l-name-private.h"
+#include "l-socket-private.h"
+
+#include <glib/gi18n-lib.h>
+
+/* How a connection begins: attempts, and descriptors that were made elsewhere. What l-socket-session.c says of signals holds
+ * here too. */
+
+/* Between two tries at a busy server. */
+#define FIRST_PAUSE (1 * G_TIME_SPAN_MILLISECOND)
+#define LAST_PAUSE (50 * G_TIME_SPAN_MILLISECOND)
+
+void
+l_socket_return_task (GTask        *task,
+                      const GError *error)
+{
+  if (task == NULL)
+    return;
+
+  if (error != NULL)
+    g_task_return_error (task, g_error_copy (error));
+  else
+    g_task_return_boolean (task, TRUE);
+
+  g_object_unref (task);
+}
+
+static gboolean
+fail_operation (LSocket     *self,
+                const char  *name,
+                const char  *reason,
+                GTask       *task,
+                GError     **error)
+{
+  g_autoptr(GError) local_error = NULL;
+
+  l_error_set (&local_error, L_OPERATION_CONNECT, name, L_SOCKET_ERROR_OPERATION, "%s", reason);
+  l_socket_report_error (self, local_error);
+  l_socket_return_task (task, local_error);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
+/* Takes the task when it returns FALSE. */
+static gboolean
+check_may_begin (LSocket     *self,
+                 const char  *name,
+                 LOpenMode    mode,
+                 GTask       *task,
+                 GError     **error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (priv->closed || g_atomic_int_get (&priv->closed_elsewhere))
+    return fail_operation (self, name, _("The socket was closed for good"), task, error);
+  if (priv->state != L_SOCKET_STATE_UNCONNECTED)
+    return fail_operation (self, name, _("The socket is connected or about to be"), task, error);
+  if ((mode & L_OPEN_MODE_READ_WRITE) == 0)
+    return fail_operation (self, name, _("The mode has neither reading nor writing"), task, error);
+
+  return TRUE;
+}
+
+/* Ends what was left of the last session and begins a change. FALSE when a handler has begun something else. */
+static gboolean
+begin_session (LSocket   *self,
+               LOpenMode  mode)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  guint session = priv->session;
+
+  l_io_device_close (l_socket_get_device (self));
+  if (priv->session != session || priv->state != L_SOCKET_STATE_UNCONNECTED)
+    return FALSE;
+
+  l_socket_begin_change (self);
+  priv->session++;
+  priv->mode = mode;
+  priv->failing = FALSE;
+  priv->lost = FALSE;
+  priv->input_finished = FALSE;
+  l_socket_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
+  return TRUE;
+}
+
+static void
+fail_attempt (LSocket      *self,
+              const GError *error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GTask *task;
+
+  priv->failing = TRUE;
+  if (!l_socket_report_error (self, error))
+    return;
+
+  task = g_steal_pointer (&priv->connect_task);
+  l_socket_begin_change (self);
+  l_socket_tear_down (self);
+  l_socket_set_names (self, NULL, NULL);
+  l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED);
+  l_socket_return_task (task, error);
+}
+
+static void
+fail_attempt_with_code (LSocket *self,
+                        int      code)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autofree char *name = l_address_to_name (priv->address);
+  g_autoptr(GError) error = NULL;
+
+  l_error_set_system (&error, L_OPERATION_CONNECT, name != NULL ? name : priv->server_name, code);
+  fail_attempt (self, error);
+}
+
+static void
+set_full_name (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autofree char *full_name = l_address_to_name (priv->address);
+  g_autofree char *last = NULL;
+
+  if (priv->server_name == NULL && full_name != NULL)
+    last = l_address_is_abstract (priv->address) ? g_strdup (full_name) : l_name_from_path (full_name);
+
+  l_socket_set_names (self, last != NULL ? last : priv->server_name, full_name);
+}
+
+static void
+take_names_from_transport (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GSocketAddress) local_address = NULL;
+  g_autofree char *name = NULL;
+
+  priv->address = l_transport_get_peer_address (&priv->transport);
+  name = l_address_to_name (priv->address);
+  if (name != NULL)
+    {
+      set_full_name (self);
+    }
+  else
+    {
+      /* The other end is a client and has none: the name is that of the server that accepted it. */
+      g_autoptr(GSocketAddress) peer_address = g_steal_pointer (&priv->address);
+
+      local_address = l_transport_get_local_address (&priv->transport);
+      priv->address = g_steal_pointer (&local_address);
+      set_full_name (self);
+      local_address = g_steal_pointer (&priv->address);
+      priv->address = g_steal_pointer (&peer_address);
+    }
+}
+
+static void
+establish (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GTask *task;
+  int code = 0;
+
+  /* The same condition that the device will ask for: once it is open it must not fail any more. */
+  if (!l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
+    {
+      fail_attempt_with_code (self, code);
+      return;
+    }
+
+  task = g_steal_pointer (&priv->connect_task);
+  l_socket_begin_change (self);
+  if (priv->adopted)
+    take_names_from_transport (self);
+  else
+    set_full_name (self);
+  l_io_device_set_open (l_socket_get_device (self), priv->mode);
+  if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED) && l_socket_emit_connected (self))
+    l_io_device_flush_after_handler (l_socket_get_device (self));
+  l_socket_return_task (task, NULL);
+}
+
+static void
+time_out_attempt (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autofree char *name = l_address_to_name (priv->address);
+  g_autoptr(GError) error = NULL;
+
+  l_error_set (&error, L_OPERATION_CONNECT, name != NULL ? name : priv->server_name, L_SOCKET_ERROR_TIMEOUT,
+               _("The server did not answer in time"));
+  fail_attempt (self, error);
+}
+
+/* The server is busy. A poll() would tell nothing, so it is tried again after a while. */
+static void
+try_again_later (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  gint64 now = g_get_monotonic_time ();
+  gint64 due = now + priv->connect_pause;
+
+  if (priv->connect_deadline >= 0 && now >= priv->connect_deadline)
+    {
+      time_out_attempt (self);
+      return;
+    }
+
+  if (priv->connect_deadline >= 0)
+    due = MIN (due, priv->connect_deadline);
+  priv->connect_pause = MIN (priv->connect_pause * 2, LAST_PAUSE);
+  priv->connect_timer.due = due;
+  if (priv->transport.reactor != NULL)
+    l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, due);
+}
+
+static void
+try_to_connect (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GPollableReturn result;
+  int code = 0;
+
+  /* A wait may be faster than the loop. */
+  if (priv->transport.reactor != NULL)
+    l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+
+  if (priv->name_error != NULL)
+    {
+      g_autoptr(GError) error = g_steal_pointer (&priv->name_error);
+
+      fail_attempt (self, error);
+      return;
+    }
+
+  if (priv->adopted)
+    result = l_transport_check_connected (&priv->transport, &code);
+  else
+    result = l_transport_connect (&priv->transport, priv->address, &code);
+
+  switch (result)
+    {
+    case G_POLLABLE_RETURN_OK:
+      establish (self);
+      break;
+    case G_POLLABLE_RETURN_WOULD_BLOCK:
+      try_again_later (self);
+      break;
+    case G_POLLABLE_RETURN_FAILED:
+    default:
+      fail_attempt_with_code (self, code);
+      break;
+    }
+}
+
+void
+l_socket_connect_timer_func (LReactorTimer *timer)
+{
+  LSocketPrivate *priv = L_CONTAINER_OF (timer, LSocketPrivate, connect_timer);
+
+  if (priv->state == L_SOCKET_STATE_CONNECTING)
+    try_to_connect (priv->self);
+  else
+    l_io_device_renew_condition (l_socket_get_device (priv->self));
+}
+
+static void
+start_attempt (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  priv->connect_pause = FIRST_PAUSE;
+  /* For a handler that runs a loop or waits, at once. */
+  priv->connect_timer.due = g_get_monotonic_time ();
+  if (priv->transport.reactor != NULL)
+    l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, priv->connect_timer.due);
+  priv->connect_deadline = l_io_device_get_deadline (priv->connect_timeout);
+  l_io_device_set_opening (l_socket_get_device (self), priv->mode);
+}
+
+void
+l_socket_begin_attempt (LSocket        *self,
+                        const char     *name,
+                        GSocketAddress *address,
+                        LOpenMode       mode,
+                        GTask          *task)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (!check_may_begin (self, name, mode, task, NULL))
+    return;
+
+  if (!begin_session (self, mode))
+    {
+      fail_operation (self, name, _("The socket is connected or about to be"), task, NULL);
+      return;
+    }
+
+  if (address == NULL)
+    priv->address = l_address_resolve (name, priv->options, L_OPERATION_CONNECT, &priv->name_error);
+  else if (l_address_check (address, L_OPERATION_CONNECT, &priv->name_error))
+    priv->address = g_object_ref (address);
+
+  priv->connect_task = task;
+  start_attempt (self);
+  l_socket_set_names (self, name, NULL);
+  if (!l_socket_end_change (self, L_SOCKET_STATE_CONNECTING))
+    return;
+
+  if (task != NULL && g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    l_socket_end_attempt (self);
+  else
+    try_to_connect (self);
+}
+
+/* Without an error: somebody wanted it. */
+void
+l_socket_end_attempt (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GTask *task = g_steal_pointer (&priv->connect_task);
+  g_autoptr(GError) error = NULL;
+
+  l_socket_begin_change (self);
+  l_socket_tear_down (self);
+  l_socket_set_names (self, NULL, NULL);
+  l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED);
+
+  g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The attempt to connect was ended"));
+  l_socket_return_task (task, error);
+}
+
+/* FALSE at the deadline or when cancelled. In a handler of the error that ends it, it is over. */
+gboolean
+l_socket_wait_for_attempt (LSocket      *self,
+                           gint64        deadline,
+                           GCancellable *cancellable)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  guint session = priv->session;
+
+  while (priv->state == L_SOCKET_STATE_CONNECTING && priv->session == session && !priv->failing)
+    {
+      gint64 due = priv->connect_timer.due;
+
+      if (g_cancellable_is_cancelled (cancellable) || (deadline >= 0 && g_get_monotonic_time () >= deadline))
+        return FALSE;
+
+      l_transport_wait (&priv->transport, 0, deadline >= 0 ? MIN (due, deadline) : due, cancellable, NULL);
+      if (!g_cancellable_is_cancelled (cancellable) && g_get_monotonic_time () >= due)
+        try_to_connect (self);
+    }
+
+  return TRUE;
+}
+
+/* Adopting */
+
+static gboolean
+adopt_descriptor (LSocket       *self,
+                  gintptr        descriptor,
+                  LSocketState   state,
+                  GError       **error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autofree char *number = g_strdup_printf ("%" G_GINTPTR_FORMAT, descriptor);
+  GPollableReturn result = G_POLLABLE_RETURN_FAILED;
+  int code = 0;
+
+  if (l_transport_adopt (&priv->transport, descriptor, &code))
+    result = l_transport_check_connected (&priv->transport, &code);
+  if (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING)
+    result = G_POLLABLE_RETURN_OK;
+  /* Joining the reactor can fail, and later must not. */
+  if (result == G_POLLABLE_RETURN_OK && state == L_SOCKET_STATE_CONNECTED &&
+      !l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
+    result = G_POLLABLE_RETURN_FAILED;
+  if (result == G_POLLABLE_RETURN_OK && l_transport_set_flags (&priv->transport, &code))
+    return TRUE;
+
+  /* The caller keeps it. */
+  l_transport_release (&priv->transport);
+  if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
+    l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_OPERATION, _("It is not connected"));
+  else
+    l_error_set_system (error, L_OPERATION_ADOPT, number, code);
+  return FALSE;
+}
+
+gboolean
+l_socket_adopt (LSocket       *self,
+                gintptr        descriptor,
+                LSocketState   state,
+                LOpenMode      mode,
+                GError       **error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GError *local_error = NULL;
+
+  if (!check_may_begin (self, NULL, mode, NULL, error))
+    return FALSE;
+
+  if (!begin_session (self, mode))
+    return fail_operation (self, NULL, _("The socket is connected or about to be"), NULL, error);
+
+  if (!adopt_descriptor (self, descriptor, state, &local_error))
+    {
+      g_object_thaw_notify (G_OBJECT (self));
+      l_socket_report_error (self, local_error);
+      g_propagate_error (error, local_error);
+      return FALSE;
+    }
+
+  if (state == L_SOCKET_STATE_CONNECTING)
+    {
+      priv->adopted = TRUE;
+      start_attempt (self);
+      if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTING))
+        try_to_connect (self);
+      return TRUE;
+    }
+
+  take_names_from_transport (self);
+  l_io_device_set_open (l_socket_get_device (self), mode);
+  l_socket_end_change (self, L_SOCKET_STATE_CONNECTED);
+  return TRUE;
+}
+
