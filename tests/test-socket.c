@@ -1333,6 +1333,41 @@ test_shutdown_output_stream (void)
   link_clear (&link);
 }
 
+static void
+drop_when_closing (LSocket       *socket,
+                   LSocketState   state,
+                   LSocket      **reference)
+{
+  if (state == L_SOCKET_STATE_CLOSING)
+    g_clear_object (reference);
+}
+
+/* Both directions have ended, so closing the output ends the connection: in the middle of it the last reference goes. */
+static void
+test_shutdown_output_stream_dropped (void)
+{
+  g_autoptr(GOutputStream) output = NULL;
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  Link link;
+
+  link_init_connected (&link);
+  l_socket_set_half_open (link.socket, TRUE);
+  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  TEST_TURN_UNTIL (test_trace_has (link.trace, "read-channel-finished"));
+  test_trace_clear (link.trace);
+
+  g_signal_connect (link.socket, "state-changed", G_CALLBACK (drop_when_closing), &link.socket);
+  output = g_object_ref (g_io_stream_get_output_stream (G_IO_STREAM (link.socket)));
+  g_output_stream_close_async (output, 0, NULL, test_store_result, &result);
+  TEST_TURN_UNTIL (result != NULL);
+  g_assert_true (g_output_stream_close_finish (output, result, &error));
+  g_assert_no_error (error);
+  g_assert_null (link.socket);
+  test_trace_assert (link.trace, "state-changed(closing) state-changed(unconnected) disconnected");
+  link_clear (&link);
+}
+
 /* Aborting */
 
 #define ABORTED(bytes)                                        \
@@ -3376,6 +3411,7 @@ add_ending (void)
   test_add ("/socket/shutdown-write/disconnect", test_shutdown_write_disconnect);
   test_add ("/socket/shutdown-write/states", test_shutdown_write_states);
   test_add ("/socket/shutdown-write/output-stream", test_shutdown_output_stream);
+  test_add ("/socket/shutdown-write/output-stream-dropped", test_shutdown_output_stream_dropped);
   test_add ("/socket/abort/unconnected", test_abort_unconnected);
   test_add ("/socket/abort/connected", test_abort_connected);
   test_add ("/socket/abort/closing", test_abort_closing);
