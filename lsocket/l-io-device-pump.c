@@ -278,13 +278,13 @@ park (LIODevice *self,
   l_io_device_set_suspended (self, everything || priv->input.held);
 }
 
-/* Announces what was received, and after that what came meanwhile without being announced. */
+/* Announces what was received, and after that what came meanwhile without being announced: also in the next session, when
+ * a handler began one and ran its loop. */
 static void
 announce_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   Scratch *scratch = get_scratch ();
-  guint session = priv->session;
 
   priv->in_ready_read = TRUE;
   do
@@ -292,7 +292,7 @@ announce_input (LIODevice *self)
       priv->ready_read_due = FALSE;
       l_io_device_emit_ready_read (self);
     }
-  while (priv->ready_read_due && priv->session == session && l_io_device_get_bytes_available (self) > 0);
+  while (priv->ready_read_due && l_io_device_get_bytes_available (self) > 0);
   priv->in_ready_read = FALSE;
 
   if (scratch->borrower == self)

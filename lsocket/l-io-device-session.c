@@ -285,6 +285,7 @@ l_io_device_end (LIODevice *self)
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->session++;
+  priv->ready_read_due = FALSE;
 
   l_io_device_lock (self);
   priv->input.enabled = FALSE;

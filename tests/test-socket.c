@@ -2787,6 +2787,43 @@ test_nested_loop (gconstpointer event)
   link_clear (&link);
 }
 
+/* A handler of ready-read that begins the next connection and turns until something has come there. */
+static void
+connect_and_turn (TestTrace  *trace,
+                  const char *event,
+                  gpointer    user_data)
+{
+  Link *link = user_data;
+
+  if (!g_str_equal (event, "ready-read"))
+    return;
+
+  test_trace_set_func (trace, NULL, NULL);
+  l_socket_abort (link->socket);
+  link_close_raw (link);
+  l_socket_connect_to_server (link->socket, "market", READ_WRITE);
+  link->raw = test_raw_accept (link->listener);
+  test_raw_write (link->raw, "welcome");
+  TEST_TURN_UNTIL (l_io_device_get_bytes_available (L_IO_DEVICE (link->socket)) == 7);
+  test_trace_clear (trace);
+}
+
+static void
+test_nested_next_session (void)
+{
+  Link link;
+
+  g_test_summary ("What came to the next connection in a nested loop is announced when the handler has returned");
+
+  link_init_connected (&link);
+  test_trace_set_func (link.trace, connect_and_turn, &link);
+  test_raw_write (link.raw, "hello");
+  TEST_TURN_UNTIL (l_io_device_get_bytes_available (L_IO_DEVICE (link.socket)) == 7);
+  test_turn_all ();
+  test_trace_assert (link.trace, "ready-read");
+  link_clear (&link);
+}
+
 /* Handlers that do what they like: every way a connection goes, with every action in the handler of every signal of
  * it. What must hold whatever happens is checked by the full trace in each handler, and here at the end. */
 
@@ -3317,6 +3354,7 @@ add_handlers (void)
 
       test_add_data (path, nested[i], test_nested_loop);
     }
+  test_add ("/socket/handlers/nested-loop/next-session", test_nested_next_session);
 
   for (guint course = 0; course < G_N_ELEMENTS (courses); course++)
     for (guint action = 0; action < G_N_ELEMENTS (actions); action++)
