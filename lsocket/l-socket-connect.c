@@ -600,6 +600,22 @@ close_elsewhere (LSocket       *self,
   return done;
 }
 
+/* FALSE when the peer went while we were closing, so that what was not sent yet is lost. */
+static gboolean
+check_delivered (LSocket   *self,
+                 gboolean   was_lost,
+                 GError   **error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (!priv->lost || was_lost)
+    return TRUE;
+
+  g_set_error_literal (error, L_SOCKET_ERROR, priv->error, l_io_device_get_error_string (L_IO_DEVICE (self)));
+  l_error_convert_to_io (error);
+  return FALSE;
+}
+
 gboolean
 l_socket_close (GIOStream     *stream,
                 GCancellable  *cancellable,
@@ -608,6 +624,7 @@ l_socket_close (GIOStream     *stream,
   LSocket *self = L_SOCKET (stream);
   LSocketPrivate *priv = l_socket_get_private (self);
   gboolean was_lost = priv->lost;
+  gboolean delivered = FALSE;
   gboolean done = TRUE;
   gboolean is_over;
 
@@ -626,20 +643,18 @@ l_socket_close (GIOStream     *stream,
       is_over = priv->state == L_SOCKET_STATE_UNCONNECTED;
     }
 
-  if (!is_over)
+  if (is_over)
+    {
+      delivered = check_delivered (self, was_lost, error);
+    }
+  else
     {
       l_socket_abort (self);
       g_cancellable_set_error_if_cancelled (cancellable, error);
     }
-  else if (priv->lost && !was_lost)
-    {
-      g_set_error_literal (error, L_SOCKET_ERROR, priv->error, l_io_device_get_error_string (L_IO_DEVICE (self)));
-      l_error_convert_to_io (error);
-      is_over = FALSE;
-    }
 
   g_object_unref (self);
-  return is_over;
+  return delivered;
 }
 
 static gboolean
@@ -683,6 +698,8 @@ l_socket_close_async (GIOStream           *stream,
   LSocket *self = L_SOCKET (stream);
   LSocketPrivate *priv = l_socket_get_private (self);
   g_autoptr(GTask) task = g_task_new (self, cancellable, callback, user_data);
+  gboolean was_lost = priv->lost;
+  GError *error = NULL;
 
   g_task_set_source_tag (task, l_socket_close_async);
   g_task_set_check_cancellable (task, FALSE);
@@ -696,7 +713,10 @@ l_socket_close_async (GIOStream           *stream,
 
   if (l_socket_begin_closing (self))
     {
-      g_task_return_boolean (task, TRUE);
+      if (check_delivered (self, was_lost, &error))
+        g_task_return_boolean (task, TRUE);
+      else
+        g_task_return_error (task, error);
       return;
     }
 

@@ -1596,6 +1596,31 @@ test_close_async_vanishes (void)
   link_clear (&link);
 }
 
+/* Both ways of closing say that a peer that was gone before did not get what was written. */
+static void
+test_close_vanished (gconstpointer is_async)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  Link link;
+
+  link_init_connected (&link);
+  test_write (link.socket, "lost");
+  link_close_raw (&link);
+  if (is_async != NULL)
+    {
+      g_io_stream_close_async (G_IO_STREAM (link.socket), 0, NULL, test_store_result, &result);
+      g_assert_false (finish_close (link.socket, &result, &error));
+    }
+  else
+    {
+      g_assert_false (g_io_stream_close (G_IO_STREAM (link.socket), NULL, &error));
+    }
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE);
+  g_assert_cmpint (l_socket_get_state (link.socket), ==, L_SOCKET_STATE_UNCONNECTED);
+  link_clear (&link);
+}
+
 /* A close that lost something does not say that it did not. */
 static void
 test_close_async_aborted (void)
@@ -3461,6 +3486,8 @@ add_ending (void)
   test_add ("/socket/close/async-idle", test_close_async_idle);
   test_add ("/socket/close/async-cancelled", test_close_async_cancelled);
   test_add ("/socket/close/async-vanishes", test_close_async_vanishes);
+  test_add_data ("/socket/close/vanished", NULL, test_close_vanished);
+  test_add_data ("/socket/close/async-vanished", GUINT_TO_POINTER (TRUE), test_close_vanished);
   test_add ("/socket/close/async-aborted", test_close_async_aborted);
   test_add ("/socket/close/closing", test_close_closing);
   test_add ("/socket/close/ended", test_close_ended);
