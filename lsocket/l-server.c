@@ -87,6 +87,9 @@ l_server_set_error (LServer      *self,
 {
   LServerPrivate *priv = l_server_get_private (self);
 
+  /* Both are set before either is told, and a handler may drop the server. */
+  g_object_freeze_notify (G_OBJECT (self));
+
   if (priv->error != code)
     {
       priv->error = code;
@@ -99,6 +102,8 @@ l_server_set_error (LServer      *self,
       priv->error_string = g_strdup (message);
       g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR_STRING]);
     }
+
+  g_object_thaw_notify (G_OBJECT (self));
 }
 
 void

@@ -1046,6 +1046,32 @@ drop (LServer **server)
 }
 
 static void
+check_and_drop (LServer     *server,
+                GParamSpec  *pspec,
+                LServer    **reference)
+{
+  g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  g_assert_nonnull (l_server_get_error_string (server));
+  g_clear_object (reference);
+}
+
+static void
+test_drop_in_notify_error (gconstpointer signal)
+{
+  LServer *server = l_server_new ();
+  gpointer watched = server;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("The error is told with its text, and in that the server may go");
+
+  g_object_add_weak_pointer (G_OBJECT (server), &watched);
+  g_signal_connect (server, signal, G_CALLBACK (check_and_drop), &server);
+  g_assert_false (l_server_listen (server, "a/b", &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  g_assert_null (watched);
+}
+
+static void
 test_drop_in_new_connection (void)
 {
   LServer *server = new_server ("market");
@@ -2684,6 +2710,8 @@ main (int   argc,
   test_add ("/server/properties/set", test_properties_set);
   test_add ("/server/properties/options-while-listening", test_properties_options_while_listening);
   test_add ("/server/properties/notify", test_properties_notify);
+  test_add_data ("/server/properties/notify-error", "notify::error", test_drop_in_notify_error);
+  test_add_data ("/server/properties/notify-error-string", "notify::error-string", test_drop_in_notify_error);
 
   test_add ("/server/listen/plain", test_listen_plain);
   test_add ("/server/listen/path", test_listen_path);
