@@ -353,7 +353,6 @@ l_listener_is_transient (int code)
   switch (code)
     {
     case ECONNABORTED:
-    case EPERM:
     case EPROTO:
       return TRUE;
     default:

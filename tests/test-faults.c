@@ -79,6 +79,7 @@ static struct
   gboolean  armed;
   Call      call;         /* N_CALLS: none */
   guint     k;            /* from 1 */
+  gboolean  forever;      /* from then on */
   int       code;
   gboolean  hit;
 
@@ -139,7 +140,7 @@ fails (Call call)
       return TRUE;
     }
 
-  if (call != fake.call || fake.counts[call] != fake.k)
+  if (call != fake.call || fake.counts[call] < fake.k || (fake.counts[call] > fake.k && !fake.forever))
     return FALSE;
 
   fake.hit = TRUE;
@@ -417,6 +418,7 @@ disarm (void)
 {
   fake.armed = FALSE;
   fake.call = N_CALLS;
+  fake.forever = FALSE;
   fake.interrupt = FALSE;
   fake.one_byte = FALSE;
 }
@@ -1206,7 +1208,7 @@ run (void (* converse) (Talk *talk))
   g_assert_true (is_unconnected (talk.peer));
   g_assert_cmpuint (talk.n_server_errors, <=, 1);
   /* That a client changed its mind is no trouble of the server. */
-  if (fake.call == CALL_accept && (fake.code == ECONNABORTED || fake.code == EPROTO || fake.code == EPERM))
+  if (fake.call == CALL_accept && (fake.code == ECONNABORTED || fake.code == EPROTO))
     g_assert_cmpuint (talk.n_server_errors, ==, 0);
 
   /* Names are left only where the fault kept them from being removed. */
@@ -1633,6 +1635,43 @@ test_swapped_before_close (void)
   g_assert_cmpint (g_rmdir (old), ==, 0);
 }
 
+/* A security policy may forbid accepting for good, and leaves the connection where it is. */
+static void
+test_accept_forbidden (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+  guint n_errors = 0;
+  gint64 deadline;
+  gboolean timed_out = FALSE;
+
+  g_signal_connect (server, "error", G_CALLBACK (on_server_error), &n_errors);
+  g_assert_true (l_server_listen (server, "market", NULL));
+  l_socket_connect_to_server (client, "market", L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+
+  memset (fake.counts, 0, sizeof fake.counts);
+  fake.call = CALL_accept;
+  fake.k = 1;
+  fake.code = EPERM;
+  fake.forever = TRUE;
+  arm ();
+  deadline = g_get_monotonic_time () + 100 * G_TIME_SPAN_MILLISECOND;
+  while (g_get_monotonic_time () < deadline)
+    turn (NULL);
+  g_assert_cmpuint (n_errors, ==, 1);
+  g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_ACCESS);
+  g_assert_false (l_server_wait_for_new_connection (server, 50, &timed_out));
+  g_assert_true (timed_out);
+  g_assert_cmpuint (fake.counts[CALL_accept], <, 20);
+  disarm ();
+
+  g_assert_true (l_server_wait_for_new_connection (server, 5000, NULL));
+  peer = l_server_next_pending_connection (server);
+  g_assert_nonnull (peer);
+}
+
 /* The cases are what the conversations call, which depends on the reactor. */
 static void
 add_cases (guint conversation)
@@ -1690,6 +1729,7 @@ main (int   argc,
   g_test_add_func ("/faults/replaced-lock", test_replaced_lock);
   g_test_add_func ("/faults/swapped/before-unlink", test_swapped_before_unlink);
   g_test_add_func ("/faults/swapped/before-close", test_swapped_before_close);
+  g_test_add_func ("/faults/accept-forbidden", test_accept_forbidden);
   for (guint i = 0; i < G_N_ELEMENTS (conversations); i++)
     add_cases (i);
 
