@@ -144,6 +144,24 @@ is_current_lock (int         lock,
          is_same_file (&by_descriptor, &by_path);
 }
 
+/* The disk is full, or nobody may write there: that does not concern a name that lives elsewhere, and a bind() that has
+ * the same trouble says so itself. */
+static gboolean
+has_no_place_for_lock (int code)
+{
+  switch (code)
+    {
+    case EACCES:
+    case EDQUOT:
+    case ENOSPC:
+    case EPERM:
+    case EROFS:
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 gboolean
 l_place_lock (LPlaceLock   *lock,
               const LPlace *place,
@@ -164,6 +182,8 @@ l_place_lock (LPlaceLock   *lock,
                       l_system.open (lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
       if (lock->descriptor < 0)
         {
+          if (has_no_place_for_lock (errno))
+            return TRUE;
           l_error_set_system (error, place->operation, place->path, errno);
           break;
         }

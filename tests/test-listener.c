@@ -1302,6 +1302,32 @@ test_runtime_bad_but_path_given (void)
 }
 
 static void
+test_runtime_read_only (void)
+{
+  g_autofree char *old = g_strdup (g_getenv ("XDG_RUNTIME_DIR"));
+  g_autofree char *directory = NULL;
+  g_autofree char *path = NULL;
+  g_autoptr(LServer) server = NULL;
+
+  /* As the cache directory of a service may be, whose own directory is another. */
+  be_ordinary_user ();
+  directory = make_directory ("runtime", 0500);
+  path = test_build_path ("market");
+  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
+  make_dead_socket (path);
+  server = new_server (path, L_SERVER_OPTIONS_NONE);
+  assert_listen_fails (path, L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_ADDRESS_IN_USE);
+  assert_serves (server);
+  l_server_close (server);
+  assert_absent (path);
+  assert_listen_fails ("market", L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_ACCESS);
+  assert_directory (directory, "");
+  g_setenv ("XDG_RUNTIME_DIR", old, TRUE);
+  remove_directory (directory);
+  be_oneself ();
+}
+
+static void
 test_runtime_readable_by_others (void)
 {
   g_autofree char *directory = make_directory ("runtime", 0755);
@@ -1903,6 +1929,7 @@ main (int   argc,
   test_add ("/listener/runtime/symlink", test_runtime_symlink);
   test_add ("/listener/runtime/file", test_runtime_file);
   test_add ("/listener/runtime/bad-but-path-given", test_runtime_bad_but_path_given);
+  test_add ("/listener/runtime/read-only-but-path-given", test_runtime_read_only);
   test_add ("/listener/runtime/readable-by-others", test_runtime_readable_by_others);
   test_add ("/listener/runtime/flatpak", test_flatpak);
   test_add ("/listener/runtime/flatpak-empty", test_flatpak_empty);
