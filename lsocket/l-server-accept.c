@@ -19,11 +19,17 @@
 
 /* Accepting */
 
+static gboolean
+is_connection_wanted (LServerPrivate *priv)
+{
+  return (int) priv->pending.length < priv->max_pending || priv->accept_tasks.length > 0;
+}
+
 void
 l_server_update_condition (LServer *self)
 {
   LServerPrivate *priv = l_server_get_private (self);
-  gboolean wanted = (int) priv->pending.length < priv->max_pending || priv->accept_tasks.length > 0;
+  gboolean wanted = is_connection_wanted (priv);
   int code;
 
   /* The system may lack what joining again takes: that is tried again as accepting is. */
@@ -98,6 +104,30 @@ accept_one (LServer *self)
   return FALSE;
 }
 
+/* Those that were cancelled and not told yet. A callback may do anything, so each is looked for anew. */
+static void
+drop_cancelled_accepts (LServer *self)
+{
+  LServerPrivate *priv = l_server_get_private (self);
+  GList *link = priv->accept_tasks.head;
+
+  while (link != NULL)
+    {
+      GTask *task = link->data;
+
+      if (!g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+        {
+          link = link->next;
+          continue;
+        }
+
+      g_queue_delete_link (&priv->accept_tasks, link);
+      g_task_return_error_if_cancelled (task);
+      g_object_unref (task);
+      link = priv->accept_tasks.head;
+    }
+}
+
 void
 l_server_watch_func (LReactorWatch *watch,
                      GIOCondition   condition)
@@ -105,7 +135,11 @@ l_server_watch_func (LReactorWatch *watch,
   LServerPrivate *priv = L_CONTAINER_OF (watch, LServerPrivate, listener.watch);
 
   /* One a wake: asking until there is none costs more than the loop does. */
-  accept_one (priv->self);
+  drop_cancelled_accepts (priv->self);
+  if (priv->listening && is_connection_wanted (priv))
+    accept_one (priv->self);
+  else
+    l_server_update_condition (priv->self);
 }
 
 void

@@ -1587,6 +1587,33 @@ test_accept_cancelled_leaves_it_queued (void)
 }
 
 static void
+test_accept_cancelled_makes_no_room (void)
+{
+  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(TestTrace) trace = test_trace_new (server);
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(GAsyncResult) result = NULL;
+  int fd;
+
+  g_test_summary ("Both in one turn: the queue, which takes none, takes none");
+
+  l_server_set_max_pending_connections (server, 0);
+  l_server_accept_async (server, cancellable, test_store_result, &result);
+  test_turn_all ();
+  fd = raw_connect (server);
+  g_cancellable_cancel (cancellable);
+  TEST_TURN_UNTIL (result != NULL);
+  test_turn_all ();
+  g_assert_false (l_server_has_pending_connections (server));
+  test_trace_assert (trace, "");
+
+  /* It was not refused either. */
+  l_server_set_max_pending_connections (server, 1);
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  close (fd);
+}
+
+static void
 test_accept_cancelled_too_late (void)
 {
   g_autoptr(LServer) server = new_server ("market");
@@ -2774,6 +2801,7 @@ main (int   argc,
   test_add ("/server/accept/cancelled-while-waiting", test_accept_cancelled_while_waiting);
   test_add ("/server/accept/cancelled-never-wins", test_accept_cancelled_never_wins);
   test_add ("/server/accept/cancelled-leaves-it-queued", test_accept_cancelled_leaves_it_queued);
+  test_add ("/server/accept/cancelled-makes-no-room", test_accept_cancelled_makes_no_room);
   test_add ("/server/accept/cancelled-too-late", test_accept_cancelled_too_late);
   test_add ("/server/accept/not-listening", test_accept_not_listening);
   test_add ("/server/accept/closed", test_accept_closed);
