@@ -428,7 +428,8 @@ l_socket_adopt (LSocket       *self,
 
   take_names_from_transport (self);
   l_io_device_set_open (l_socket_get_device (self), mode);
-  l_socket_end_change (self, L_SOCKET_STATE_CONNECTED);
+  if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED))
+    l_io_device_flush_after_handler (l_socket_get_device (self));
   return TRUE;
 }
 

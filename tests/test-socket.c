@@ -1849,6 +1849,24 @@ test_adopt_connected (void)
                      "read-channel-finished disconnected");
 }
 
+static void
+test_adopt_write_in_handler (void)
+{
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(GError) error = NULL;
+  int fds[2];
+
+  g_test_summary ("What is written in state-changed leaves when the handler has returned");
+
+  make_socket_pair (fds);
+  g_signal_connect_swapped (socket, "state-changed", G_CALLBACK (write_from_handler), socket);
+  g_assert_true (l_socket_set_socket_descriptor (socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 0);
+  g_signal_handlers_disconnect_by_func (socket, write_from_handler, socket);
+  close (fds[1]);
+}
+
 /* The names are those of the listener, at both ends. */
 static void
 test_adopt_named (gconstpointer accepted)
@@ -3510,6 +3528,7 @@ static void
 add_adopting (void)
 {
   test_add ("/socket/adopt/connected", test_adopt_connected);
+  test_add ("/socket/adopt/write-in-handler", test_adopt_write_in_handler);
   test_add_data ("/socket/adopt/client", NULL, test_adopt_named);
   test_add_data ("/socket/adopt/accepted", GUINT_TO_POINTER (1), test_adopt_named);
   test_add ("/socket/adopt/connecting", test_adopt_connecting);
