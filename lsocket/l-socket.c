@@ -535,7 +535,8 @@ install_signals (GType type)
    * @error: what it was
    *
    * Something went wrong; [property@LSocket.IODevice:error-string] says it in words. What ends a connection or an
-   * attempt is told before it ends.
+   * attempt is told before it ends, so connecting again is refused here, with this signal once more: a handler that tries
+   * it each time never comes to an end. The place for another try is [signal@LSocket.Socket::state-changed].
    *
    * Since: 1.0
    */
