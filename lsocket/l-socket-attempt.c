@@ -7,6 +7,7 @@
 #include "l-address-private.h"
 #include "l-name-private.h"
 #include "l-socket-private.h"
+#include "l-task-private.h"
 
 #include <glib/gi18n-lib.h>
 
@@ -24,11 +25,7 @@ l_socket_return_task (GTask        *task,
   if (task == NULL)
     return;
 
-  if (error != NULL)
-    g_task_return_error (task, g_error_copy (error));
-  else
-    g_task_return_boolean (task, TRUE);
-
+  l_task_return (task, error);
   g_object_unref (task);
 }
 

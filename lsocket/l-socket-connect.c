@@ -123,9 +123,13 @@ l_socket_connect_to_server_async (LSocket             *self,
     }
 
   g_object_ref (self);
+  g_object_ref (task);
+  l_task_begin (task);
   l_socket_begin_attempt (self, name, NULL, mode, task);
   if (l_socket_get_private (self)->connect_task == task)
     l_task_watch_cancellable (task, on_connect_cancelled);
+  l_task_begun (task);
+  g_object_unref (task);
   g_object_unref (self);
 }
 
@@ -278,7 +282,7 @@ on_disconnect_cancelled (GCancellable *cancellable,
 
   if (take_end_task (g_task_get_source_object (task), task))
     {
-      g_task_return_error_if_cancelled (task);
+      l_task_return_cancelled (task);
       g_object_unref (task);
     }
 
@@ -317,16 +321,19 @@ l_socket_disconnect_from_server_async (LSocket             *self,
   if (g_task_return_error_if_cancelled (task) || !l_io_device_check_served (L_IO_DEVICE (self), task))
     return;
 
+  l_task_begin (task);
   if (priv->state == L_SOCKET_STATE_CONNECTING || priv->state == L_SOCKET_STATE_UNCONNECTED)
     {
       l_socket_disconnect_from_server (self);
-      g_task_return_boolean (task, TRUE);
-      return;
+      l_task_return (task, NULL);
     }
-
-  l_task_watch_cancellable (task, on_disconnect_cancelled);
-  priv->end_tasks = g_slist_prepend (priv->end_tasks, g_steal_pointer (&task));
-  l_socket_disconnect_from_server (self);
+  else
+    {
+      l_task_watch_cancellable (task, on_disconnect_cancelled);
+      priv->end_tasks = g_slist_prepend (priv->end_tasks, g_object_ref (task));
+      l_socket_disconnect_from_server (self);
+    }
+  l_task_begun (task);
 }
 
 /**
@@ -667,7 +674,7 @@ on_close_cancelled (GCancellable *cancellable,
   if (take_end_task (self, task))
     {
       l_socket_abort (self);
-      g_task_return_error_if_cancelled (task);
+      l_task_return_cancelled (task);
       g_object_unref (task);
     }
 
@@ -698,8 +705,8 @@ l_socket_close_async (GIOStream           *stream,
   LSocket *self = L_SOCKET (stream);
   LSocketPrivate *priv = l_socket_get_private (self);
   g_autoptr(GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr(GError) error = NULL;
   gboolean was_lost = priv->lost;
-  GError *error = NULL;
 
   g_task_set_source_tag (task, l_socket_close_async);
   g_task_set_check_cancellable (task, FALSE);
@@ -711,17 +718,18 @@ l_socket_close_async (GIOStream           *stream,
       return;
     }
 
+  l_task_begin (task);
   if (l_socket_begin_closing (self))
     {
-      if (check_delivered (self, was_lost, &error))
-        g_task_return_boolean (task, TRUE);
-      else
-        g_task_return_error (task, error);
-      return;
+      check_delivered (self, was_lost, &error);
+      l_task_return (task, error);
     }
-
-  l_task_watch_cancellable (task, on_close_cancelled);
-  priv->end_tasks = g_slist_prepend (priv->end_tasks, g_steal_pointer (&task));
+  else
+    {
+      l_task_watch_cancellable (task, on_close_cancelled);
+      priv->end_tasks = g_slist_prepend (priv->end_tasks, g_object_ref (task));
+    }
+  l_task_begun (task);
 }
 
 gboolean

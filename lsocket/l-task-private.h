@@ -17,6 +17,15 @@ void     l_task_unwatch           (GSource                *source);
 void     l_task_watch_cancellable (GTask                  *task,
                                    GCancellableSourceFunc  callback);
 
+/* Between the two a handler may run a loop of its own, in which the operation ends; the callback comes after the function
+ * has returned all the same. The first takes nothing, the second does not either. */
+void     l_task_begin             (GTask                  *task);
+void     l_task_begun             (GTask                  *task);
+/* TRUE, or the error; and that it was cancelled. */
+void     l_task_return            (GTask                  *task,
+                                   const GError           *error);
+void     l_task_return_cancelled  (GTask                  *task);
+
 /* For an object that belongs to another thread, or to one without a main loop: nobody would ever go on with it. */
 void     l_task_return_not_served (GTask                  *task);
 

@@ -3555,6 +3555,57 @@ add_properties (void)
   ADD_EACH ("/socket/property/abort-in-notify/", notified, FALSE, test_property_notify_abort);
 }
 
+/* Whether a function is still running whose callback must come after it. */
+typedef struct
+{
+  gboolean inside;
+  guint    n_calls;
+} Begun;
+
+static void
+count_call (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  Begun *begun = user_data;
+
+  g_assert_false (begun->inside);
+  g_assert_false (g_task_had_error (G_TASK (result)));
+  begun->n_calls++;
+}
+
+static void
+assert_called (Begun *begun)
+{
+  begun->inside = FALSE;
+  g_assert_cmpuint (begun->n_calls, ==, 0);
+  TEST_TURN_UNTIL (begun->n_calls == 1);
+  begun->n_calls = 0;
+  begun->inside = TRUE;
+}
+
+static void
+test_async_nested_loop (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) socket = l_socket_new ();
+  Begun begun = { .inside = TRUE };
+
+  g_test_summary ("A handler runs a loop in which all is over before the function that began it returns");
+
+  g_assert_true (l_server_listen (server, "market", NULL));
+  g_signal_connect (socket, "state-changed", G_CALLBACK (test_turn_all), NULL);
+
+  l_socket_connect_to_server_async (socket, "market", L_OPEN_MODE_READ_WRITE, NULL, count_call, &begun);
+  assert_called (&begun);
+  l_socket_disconnect_from_server_async (socket, NULL, count_call, &begun);
+  assert_called (&begun);
+  l_socket_connect_to_server_async (socket, "market", L_OPEN_MODE_READ_WRITE, NULL, count_call, &begun);
+  assert_called (&begun);
+  g_io_stream_close_async (G_IO_STREAM (socket), G_PRIORITY_DEFAULT, NULL, count_call, &begun);
+  assert_called (&begun);
+}
+
 static void
 add_calls (void)
 {
@@ -3572,6 +3623,7 @@ add_calls (void)
   ADD_EACH ("/socket/async/connect/cancelled/late/", lates, FALSE, test_async_connect_cancelled_late);
   test_add ("/socket/async/connect/in-handler", test_async_connect_in_handler);
   test_add ("/socket/async/connect/dropped", test_async_connect_dropped);
+  test_add ("/socket/async/nested-loop", test_async_nested_loop);
   test_add ("/socket/async/disconnect/ok", test_async_disconnect);
   test_add ("/socket/async/disconnect/connecting", test_async_disconnect_connecting);
   test_add ("/socket/async/disconnect/pending", test_async_disconnect_pending);
