@@ -244,7 +244,11 @@ receive_once (LIODevice  *self,
   g_mutex_unlock (&priv->input.lock);
 
   if (answered)
-    l_io_device_answer_direct_read (self, *n_read);
+    {
+      l_io_device_answer_direct_read (self, *n_read);
+      /* What nobody waits for has time until the next turn. */
+      *more = *more && priv->read_task != NULL;
+    }
   return result;
 }
 
