@@ -21,6 +21,10 @@ typedef struct
   gsize                n_vectors;
   GOutputVector        vector;
   GSource             *cancel_source; /* (owned) (nullable) */
+
+  GPollableReturn      result;        /* once it is done */
+  gsize                n_written;
+  GError              *error;         /* (owned) (nullable) */
 } LWriteOperation;
 
 static void
@@ -29,39 +33,33 @@ free_operation (gpointer data)
   LWriteOperation *operation = data;
 
   g_clear_pointer (&operation->cancel_source, l_task_unwatch);
+  g_clear_error (&operation->error);
   g_free (operation);
 }
 
 /* Takes the task. */
 static void
-return_written (GTask           *task,
-                GPollableReturn  result,
-                gsize            n_written,
-                GError          *error)
+return_written (GTask *task)
 {
-  if (result == G_POLLABLE_RETURN_OK)
-    g_task_return_int (task, n_written);
+  LWriteOperation *operation = g_task_get_task_data (task);
+
+  if (operation->result == G_POLLABLE_RETURN_OK)
+    g_task_return_int (task, operation->n_written);
   else
-    g_task_return_error (task, error);
+    g_task_return_error (task, g_steal_pointer (&operation->error));
 
   g_object_unref (task);
 }
 
-/* With the output's lock held. */
-static GPollableReturn
-try_to_write (LIODevice        *self,
-              LWriteOperation  *operation,
-              gsize            *n_written,
-              GError          **error)
+/* With the output's lock held. FALSE: it has to wait. */
+static gboolean
+try_to_write (LIODevice       *self,
+              LWriteOperation *operation)
 {
-  GPollableReturn result;
+  operation->result = l_io_device_write_through (self, operation->vectors, operation->n_vectors, &operation->n_written,
+                                                 &operation->error);
 
-  *n_written = 0;
-  result = l_io_device_write_through (self, operation->vectors, operation->n_vectors, n_written, error);
-  if (result == G_POLLABLE_RETURN_FAILED)
-    l_error_convert_to_io (error);
-
-  return result;
+  return operation->result != G_POLLABLE_RETURN_WOULD_BLOCK;
 }
 
 void
@@ -69,16 +67,12 @@ l_io_device_answer_write (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   GTask *task = NULL;
-  GPollableReturn result;
-  GError *error = NULL;
-  gsize n_written;
 
   if (priv->write_task == NULL)
     return;
 
   g_mutex_lock (&priv->output.lock);
-  result = try_to_write (self, g_task_get_task_data (priv->write_task), &n_written, &error);
-  if (result != G_POLLABLE_RETURN_WOULD_BLOCK)
+  if (try_to_write (self, g_task_get_task_data (priv->write_task)))
     {
       task = g_steal_pointer (&priv->write_task);
       l_io_device_update_output (self);
@@ -86,7 +80,15 @@ l_io_device_answer_write (LIODevice *self)
   g_mutex_unlock (&priv->output.lock);
 
   if (task != NULL)
-    return_written (task, result, n_written, error);
+    return_written (task);
+}
+
+void
+l_io_device_done_task_func (LReactorTask *task)
+{
+  LIODevicePrivate *priv = L_CONTAINER_OF (task, LIODevicePrivate, done_task);
+
+  g_slist_free_full (g_steal_pointer (&priv->done_writes), (GDestroyNotify) return_written);
 }
 
 static gboolean
@@ -115,30 +117,27 @@ on_write_cancelled (GCancellable *cancellable,
   return G_SOURCE_REMOVE;
 }
 
-/* With the output's lock held. */
-static GPollableReturn
-write_or_wait (LIODevice  *self,
-               GTask      *task,
-               gsize      *n_written,
-               GError    **error)
+/* With the output's lock held. FALSE: it waits. */
+static gboolean
+write_or_wait (LIODevice *self,
+               GTask     *task)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  GPollableReturn result;
+  LWriteOperation *operation = g_task_get_task_data (task);
 
   if (priv->write_task != NULL)
     {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another write is under way"));
-      return G_POLLABLE_RETURN_FAILED;
+      g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another write is under way"));
+      operation->result = G_POLLABLE_RETURN_FAILED;
+      return TRUE;
     }
 
-  result = try_to_write (self, g_task_get_task_data (task), n_written, error);
-  if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
-    {
-      priv->write_task = task;
-      l_io_device_update_output (self);
-    }
+  if (try_to_write (self, operation))
+    return TRUE;
 
-  return result;
+  priv->write_task = task;
+  l_io_device_update_output (self);
+  return FALSE;
 }
 
 void
@@ -150,9 +149,7 @@ l_io_device_start_write (LIODevice           *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   LWriteOperation *operation;
-  GPollableReturn result;
-  GError *error = NULL;
-  gsize n_written = 0;
+  gboolean is_done;
 
   g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
@@ -174,13 +171,18 @@ l_io_device_start_write (LIODevice           *self,
   g_task_set_task_data (task, operation, free_operation);
 
   g_mutex_lock (&priv->output.lock);
-  result = write_or_wait (self, task, &n_written, &error);
+  is_done = write_or_wait (self, task);
   g_mutex_unlock (&priv->output.lock);
 
-  if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
-    operation->cancel_source = l_task_watch (task, on_write_cancelled);
-  else
-    return_written (task, result, n_written, error);
+  if (!is_done)
+    {
+      operation->cancel_source = l_task_watch (task, on_write_cancelled);
+      return;
+    }
+
+  /* GTask would make an idle source, to call back in the next turn. */
+  priv->done_writes = g_slist_append (priv->done_writes, task);
+  l_reactor_queue_task_later (priv->reactor, &priv->done_task);
 }
 
 /* Flushing and closing */
@@ -255,6 +257,31 @@ fail_in_turn (gpointer task)
   g_task_attach_source (task, source, return_dropped);
   g_source_unref (source);
   g_object_unref (task);
+}
+
+static gboolean
+return_in_turn (gpointer task)
+{
+  return_written (g_object_ref (task));
+  return G_SOURCE_REMOVE;
+}
+
+void
+l_io_device_return_writes (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  GSList *tasks = g_steal_pointer (&priv->done_writes);
+
+  for (GSList *l = tasks; l != NULL; l = l->next)
+    {
+      g_autoptr(GSource) source = g_idle_source_new ();
+
+      g_task_attach_source (l->data, source, return_in_turn);
+    }
+
+  g_slist_free_full (tasks, g_object_unref);
+  if (priv->reactor != NULL)
+    l_reactor_cancel_task (priv->reactor, &priv->done_task);
 }
 
 void

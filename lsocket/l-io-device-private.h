@@ -137,6 +137,8 @@ typedef struct
   char               *error_string;       /* (owned) (nullable) */
   GTask              *read_task;          /* (owned) (nullable): the one asynchronous read that is under way */
   GTask              *write_task;         /* (owned) (nullable): the stream's write that waits for room */
+  GSList             *done_writes;        /* (element-type GTask) (owned): those that did not have to wait */
+  LReactorTask        done_task;          /* tells of these */
   GSList             *drain_tasks;        /* (element-type GTask) (owned): wait for everything queued to be sent */
 
   LOpenMode           open_mode;
@@ -294,8 +296,11 @@ void              l_io_device_start_drain       (LIODevice     *self,
                                                  GTask         *task);
 /* The system takes something again. */
 void              l_io_device_answer_write      (LIODevice     *self);
+void              l_io_device_done_task_func    (LReactorTask  *task);
 /* Everything queued was sent. */
 void              l_io_device_return_drained    (GSList        *tasks);
+/* The device goes: those that are done are told of elsewhere. */
+void              l_io_device_return_writes     (LIODevice     *self);
 /* What was queued is dropped, and nothing more is taken. */
 void              l_io_device_fail_writes       (LIODevice     *self);
 

@@ -53,6 +53,7 @@ struct _LReactor
   GArray                *slots;    /* (element-type LReactorSlot), the first is never used */
   guint32                free_slot;
   GQueue                 tasks;    /* (element-type LReactorTask) (unowned) */
+  GQueue                 later;    /* (element-type LReactorTask) (unowned): for the next turn */
   GSequence             *timers;   /* (element-type LReactorTimer) (unowned), the earliest first */
 };
 

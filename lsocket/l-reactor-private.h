@@ -49,7 +49,8 @@ struct _LReactorTask
 {
   LReactorTaskFunc func;
   GWeakRef        *object;     /* (unowned) (nullable) */
-  GList            link;       /* in the reactor's queue while data points to the task */
+  GQueue          *queue;      /* (unowned) (nullable): the one of the reactor that it stands in */
+  GList            link;
 };
 
 typedef struct _LReactorTimer LReactorTimer;
@@ -91,8 +92,10 @@ gboolean  l_reactor_watch              (LReactor           *self,
 void      l_reactor_remove_watch       (LReactor           *self,
                                         LReactorWatch      *watch);
 
-/* Runs once, at the end of the dispatch that is under way or in the next turn of the loop. */
+/* Runs once, at the end of the dispatch that is under way or in the next turn of the loop; or only in the next turn. */
 void      l_reactor_queue_task         (LReactor           *self,
+                                        LReactorTask       *task);
+void      l_reactor_queue_task_later   (LReactor           *self,
                                         LReactorTask       *task);
 void      l_reactor_cancel_task        (LReactor           *self,
                                         LReactorTask       *task);

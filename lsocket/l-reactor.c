@@ -40,7 +40,7 @@ is_due (LReactor *self,
   LReactorTimer *timer;
   gint64 left;
 
-  if (!g_queue_is_empty (&self->tasks))
+  if (!g_queue_is_empty (&self->tasks) || !g_queue_is_empty (&self->later))
     return TRUE;
 
   timer = get_first_timer (self);
@@ -97,11 +97,11 @@ static void
 remove_task (LReactor     *self,
              LReactorTask *task)
 {
-  if (task->link.data == NULL)
+  if (task->queue == NULL)
     return;
 
-  g_queue_unlink (&self->tasks, &task->link);
-  task->link.data = NULL;
+  g_queue_unlink (task->queue, &task->link);
+  task->queue = NULL;
 }
 
 /* With the lock held, so that the object cannot be gone before. FALSE: it is going. */
@@ -139,12 +139,13 @@ take_due_timer (LReactor  *self,
 
 static LReactorTask *
 take_task (LReactor  *self,
+           GQueue    *queue,
            GObject  **object)
 {
   LReactorTask *task;
 
   g_mutex_lock (&self->lock);
-  while ((task = g_queue_peek_head (&self->tasks)) != NULL)
+  while ((task = g_queue_peek_head (queue)) != NULL)
     {
       remove_task (self, task);
       if (take_object (task->object, object))
@@ -158,13 +159,12 @@ take_task (LReactor  *self,
 /* Each once: a timer that sets itself to a time that has passed, and a handler that always writes, must not keep the loop
  * here. What they queue waits for the next turn. */
 static void
-run_due (LReactor *self)
+run_timers (LReactor *self)
 {
   gint64 now = g_source_get_time (&self->parent);
   LReactorTimer *timer;
-  LReactorTask *task;
   GObject *object;
-  guint n_timers, n_tasks;
+  guint n_timers;
 
   g_mutex_lock (&self->lock);
   n_timers = g_sequence_get_length (self->timers);
@@ -175,12 +175,21 @@ run_due (LReactor *self)
       timer->func (timer);
       g_clear_object (&object);
     }
+}
+
+static void
+run_tasks (LReactor *self,
+           GQueue   *queue)
+{
+  LReactorTask *task;
+  GObject *object;
+  guint n_tasks;
 
   g_mutex_lock (&self->lock);
-  n_tasks = self->tasks.length;
+  n_tasks = queue->length;
   g_mutex_unlock (&self->lock);
 
-  while (n_tasks-- > 0 && (task = take_task (self, &object)) != NULL)
+  while (n_tasks-- > 0 && (task = take_task (self, queue, &object)) != NULL)
     {
       task->func (task);
       g_clear_object (&object);
@@ -194,8 +203,10 @@ l_reactor_dispatch (GSource     *source,
 {
   LReactor *self = (LReactor *) source;
 
+  run_tasks (self, &self->later);
   self->backend->dispatch (self);
-  run_due (self);
+  run_timers (self);
+  run_tasks (self, &self->tasks);
 
   return G_SOURCE_CONTINUE;
 }
@@ -552,18 +563,34 @@ wake_up (LReactor *self)
     g_main_context_wakeup (self->context);
 }
 
+static void
+queue_task (LReactor     *self,
+            GQueue       *queue,
+            LReactorTask *task)
+{
+  g_mutex_lock (&self->lock);
+  if (task->queue == NULL)
+    {
+      task->queue = queue;
+      task->link.data = task;
+      g_queue_push_tail_link (queue, &task->link);
+      wake_up (self);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
 void
 l_reactor_queue_task (LReactor     *self,
                       LReactorTask *task)
 {
-  g_mutex_lock (&self->lock);
-  if (task->link.data == NULL)
-    {
-      task->link.data = task;
-      g_queue_push_tail_link (&self->tasks, &task->link);
-      wake_up (self);
-    }
-  g_mutex_unlock (&self->lock);
+  queue_task (self, &self->tasks, task);
+}
+
+void
+l_reactor_queue_task_later (LReactor     *self,
+                            LReactorTask *task)
+{
+  queue_task (self, &self->later, task);
 }
 
 void
