@@ -115,6 +115,27 @@ void        test_pair_clear           (TestPair      *pair);
 LSocket    *test_connect              (LServer       *server,
                                        LSocket      **peer);
 
+/* A connection between this thread and another one, which makes its socket in a context of its own and owns it. That end
+ * is half-open, and goes when the function returns. */
+typedef void (* TestFarFunc) (LSocket  *socket,
+                              gpointer  user_data);
+
+typedef struct
+{
+  LServer    *server;
+  LSocket    *socket; /* the accepted end, of this thread */
+  GThread    *thread;
+  TestFarFunc func;
+  gpointer    user_data;
+} TestFar;
+
+void        test_far_init             (TestFar       *far,
+                                       TestFarFunc    func,
+                                       gpointer       user_data);
+/* Waits for the thread, while no loop turns here. */
+void        test_far_join             (TestFar       *far);
+void        test_far_clear            (TestFar       *far);
+
 /* A plain blocking socketpair() whose first end is in an LSocket and whose second is the test's own descriptor. */
 LSocket    *test_socket_with_raw_peer (int           *raw_peer);
 
