@@ -30,10 +30,11 @@ l_socket_tear_down (LSocket *self)
   if (priv->transport.reactor != NULL)
     l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
 
+  /* The end first: another thread must not find the device open and nothing there to use. */
+  l_io_device_end (l_socket_get_device (self));
   l_io_device_lock (l_socket_get_device (self));
   l_transport_close (&priv->transport);
   l_io_device_unlock (l_socket_get_device (self));
-  l_io_device_end (l_socket_get_device (self));
 
   g_clear_object (&priv->address);
   g_clear_error (&priv->name_error);
