@@ -15,6 +15,7 @@ if [ -e "$prefix" ]; then
   exit 0
 fi
 
+sources=$(cd "$(dirname "$0")/.." && pwd)/fetch-sources.sh
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/glib-tsan.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -22,32 +23,10 @@ trap 'exit 1' HUP INT TERM
 cd "$work"
 exec 3>&1 1>&2
 
-# A deb-src line for each archive of the distribution that this system is configured to use, whatever form that has.
-mkdir -p apt/lists/partial apt/archives/partial
-apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-  while read -r origin uri release component; do
-    case $origin in
-      Debian) echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $release $component" ;;
-      Ubuntu) echo "deb-src [signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg] $uri $release $component" ;;
-    esac
-  done | sort -u >apt/sources.list
-if [ ! -s apt/sources.list ]; then
-  echo "build-glib.sh: apt knows no archive with GLib's source (apt-get update may help)"
-  exit 1
-fi
+"$sources" glib2.0
+sed -i "/^subdir('fuzzing')/d" glib2.0/meson.build
 
-# The system's own lists and caches stay as they are, so this needs no root.
-apt ()
-{
-  apt-get -q -o Dir::Etc::SourceList="$work/apt/sources.list" -o Dir::Etc::SourceParts=- \
-    -o Dir::State::Lists="$work/apt/lists" -o Dir::Cache="$work/apt" -o APT::Sandbox::User= "$@"
-}
-apt update
-apt source --download-only glib2.0
-dpkg-source -x glib2.0_*.dsc glib
-sed -i "/^subdir('fuzzing')/d" glib/meson.build
-
-meson setup build glib --prefix="$prefix" --libdir=lib --buildtype=debugoptimized --wrap-mode=nodownload \
+meson setup build glib2.0 --prefix="$prefix" --libdir=lib --buildtype=debugoptimized --wrap-mode=nodownload \
   -Db_sanitize=thread -Db_lundef=false -Dc_link_args="-Wl,-rpath,$prefix/lib" \
   -Dtests=false -Dnls=disabled -Dlibmount=disabled -Dselinux=disabled -Dlibelf=disabled -Dman=false -Dgtk_doc=false
 meson compile -C build
