@@ -3,7 +3,6 @@
  */
 
 #include <string.h>
-#include <unistd.h>
 
 #include "test-util.h"
 
@@ -25,7 +24,7 @@ typedef struct
 {
   Kind          kind;
   LSocket      *socket; /* (owned) (nullable) */
-  int           raw;
+  TestRaw       raw;
   TestPair      pair;   /* instead of raw, for those who connect again */
   TestTrace    *trace;
   GAsyncResult *result; /* (owned) (nullable) */
@@ -58,7 +57,7 @@ link_init_pair (Link          *link,
 static void
 link_hang_up (Link *link)
 {
-  close (link->raw);
+  test_raw_close (link->raw);
   link->raw = -1;
 }
 
@@ -72,7 +71,7 @@ link_clear (Link *link)
   if (link->socket != NULL)
     g_assert_finalize_object (g_steal_pointer (&link->socket));
   if (link->raw >= 0)
-    close (link->raw);
+    test_raw_close (link->raw);
   test_pair_clear (&link->pair);
 }
 
@@ -377,18 +376,14 @@ test_not_open (gconstpointer kind)
 static void
 test_write_only (gconstpointer kind)
 {
-  g_autoptr(LSocket) writer = l_socket_new ();
   g_autoptr(GError) error = NULL;
-  Link link;
+  Link link = { .kind = GPOINTER_TO_INT (kind), .socket = l_socket_new () };
+  TestRaw raws[2];
 
-  link_init (&link, kind);
-  l_socket_set_socket_descriptor (writer, dup (link.raw), L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_WRITE_ONLY, &error);
+  test_raw_pair (raws);
+  link.raw = raws[0];
+  l_socket_set_socket_descriptor (link.socket, raws[1], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_WRITE_ONLY, &error);
   g_assert_no_error (error);
-  link_hang_up (&link);
-  g_clear_pointer (&link.trace, test_trace_free);
-  g_assert_finalize_object (link.socket);
-
-  link.socket = g_steal_pointer (&writer);
   start_message (&link);
   assert_failure (&link, G_IO_ERROR_PERMISSION_DENIED);
   link_clear (&link);
@@ -1290,7 +1285,7 @@ test_line_nul (void)
 
   link_init (&link, GINT_TO_POINTER (LINE));
   start_line (&link, 0);
-  g_assert_cmpint (write (link.raw, "a\0b\nc", 5), ==, 5);
+  g_assert_cmpint (test_raw_send (link.raw, "a\0b\nc", 5), ==, 5);
   TEST_TURN_UNTIL (link.result != NULL);
   line = l_io_device_read_line_finish (get_device (&link), link.result, &length, &error);
   g_assert_no_error (error);
@@ -1770,7 +1765,8 @@ main (int   argc,
   test_add ("/async/bytes/none", test_bytes_none);
   test_add ("/async/bytes/large", test_bytes_large);
   test_add ("/async/bytes/endless", test_bytes_endless);
-  test_add ("/async/bytes/half-open", test_bytes_half_open);
+  if (test_is_unix ())
+    test_add ("/async/bytes/half-open", test_bytes_half_open);
   test_add ("/async/stream/one", test_stream_one);
   test_add ("/async/stream/mib", test_stream_mib);
   test_add ("/async/stream/read-all", test_stream_read_all);

@@ -4,18 +4,9 @@
 
 #include "test-util.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <gio/gunixsocketaddress.h>
-#include <glib/gstdio.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 /* What QLocalSocket and QLocalServer of Qt 6 get wrong on Unix, found by probing them, and that LSocket does not. The
- * numbers are those of that list; what else was on it is a matter of Windows or of documentation. */
+ * numbers are those of that list; what else was on it is a matter of Windows or of documentation. Those
+ * about paths and descriptors are in test-qt-bugs-unix.c. */
 
 #define READ_WRITE L_OPEN_MODE_READ_WRITE
 
@@ -23,7 +14,7 @@
 #define SPIN_MSECS 300
 #define MAX_CPU 50000
 
-static int
+static TestRaw
 listen_raw (int backlog)
 {
   g_autofree char *path = test_build_path ("market");
@@ -37,20 +28,6 @@ fill_backlog (void)
   g_autofree char *path = test_build_path ("market");
 
   return test_raw_fill_backlog (path);
-}
-
-static LServer *
-listen_at (const char     *name,
-           LServerOptions  options)
-{
-  LServer *server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  l_server_set_options (server, options);
-  l_server_listen (server, name, &error);
-  g_assert_no_error (error);
-
-  return server;
 }
 
 static gboolean
@@ -82,7 +59,7 @@ assert_idle (gint64 cpu)
 static void
 test_backlog_spin (void)
 {
-  int listener = listen_raw (0);
+  TestRaw listener = listen_raw (0);
   GArray *fillers = fill_backlog ();
   g_autoptr(LSocket) socket = l_socket_new ();
   gint64 cpu;
@@ -98,17 +75,17 @@ test_backlog_spin (void)
   g_assert_false (l_socket_wait_for_connected (socket, SPIN_MSECS));
   assert_idle (cpu);
 
-  close (test_raw_accept (listener));
+  test_raw_close (test_raw_accept (listener));
   TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_CONNECTED);
   test_raw_close_all (fillers);
-  close (listener);
+  test_raw_close (listener);
 }
 
 /* 2: an attempt that takes too long ends, with an error and a state; closing ends one too. */
 static void
 test_connect_timeout (void)
 {
-  int listener = listen_raw (0);
+  TestRaw listener = listen_raw (0);
   GArray *fillers = fill_backlog ();
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
@@ -123,7 +100,7 @@ test_connect_timeout (void)
   g_assert_true (g_io_stream_close (G_IO_STREAM (socket), NULL, NULL));
   test_trace_assert (trace, "state-changed(connecting) state-changed(unconnected)");
   test_raw_close_all (fillers);
-  close (listener);
+  test_raw_close (listener);
 }
 
 /* 3: connecting again and writing in a handler of disconnected. */
@@ -158,25 +135,25 @@ static void
 test_abort_then_disconnect (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
-  int listener = listen_raw (4);
-  int raw;
+  TestRaw listener = listen_raw (4);
+  TestRaw raw;
 
   l_socket_connect_to_server (socket, "market", READ_WRITE);
   raw = test_raw_accept (listener);
   l_socket_abort (socket);
-  close (raw);
+  test_raw_close (raw);
 
   l_socket_connect_to_server (socket, "market", READ_WRITE);
   raw = test_raw_accept (listener);
   test_write_large (socket);
   l_socket_disconnect_from_server (socket);
   g_assert_cmpuint (test_raw_read_to_end (raw), ==, TEST_LARGE);
-  close (raw);
-  close (listener);
+  test_raw_close (raw);
+  test_raw_close (listener);
 }
 
 static LSocket *
-connect_with_full_buffer (int *raw)
+connect_with_full_buffer (TestRaw *raw)
 {
   LSocket *socket = test_socket_with_raw_peer (raw);
 
@@ -192,7 +169,7 @@ connect_with_full_buffer (int *raw)
 static void
 test_full_buffer_waits (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = connect_with_full_buffer (&raw);
   gint64 begin = g_get_monotonic_time ();
   gint64 cpu = test_get_cpu_time ();
@@ -204,7 +181,7 @@ test_full_buffer_waits (void)
   g_assert_cmpint (g_get_monotonic_time () - begin, >=, 2 * SPIN_MSECS * 1000);
   g_assert_cmpint (g_get_monotonic_time () - begin, <, (2 * SPIN_MSECS + 3000) * 1000);
 
-  close (raw);
+  test_raw_close (raw);
   g_assert_true (l_socket_wait_for_disconnected (socket, 5000));
 }
 
@@ -212,14 +189,14 @@ test_full_buffer_waits (void)
 static void
 test_full_buffer_hang_up (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = connect_with_full_buffer (&raw);
   g_autofree char *text = NULL;
   gint64 cpu = test_get_cpu_time ();
 
   turn_for (SPIN_MSECS);
   assert_idle (cpu);
-  close (raw);
+  test_raw_close (raw);
   TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED);
   text = test_read (socket);
   g_assert_cmpstr (text, ==, "abcdefgh");
@@ -229,7 +206,7 @@ test_full_buffer_hang_up (void)
 static void
 test_connect_while_closing (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
 
@@ -241,121 +218,7 @@ test_connect_while_closing (void)
   g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CLOSING);
   g_assert_cmpuint (test_raw_read_to_end (raw), ==, TEST_LARGE);
   g_assert_true (test_trace_has (trace, "disconnected"));
-  close (raw);
-}
-
-/* 8: a server that is out of descriptors says so once, goes on, and accepts when there are some again. */
-static void
-test_server_out_of_descriptors (void)
-{
-  g_autoptr(LServer) server = listen_at ("market", L_SERVER_OPTIONS_NONE);
-  g_autoptr(TestTrace) trace = test_trace_new (server);
-  g_autoptr(LSocket) client = l_socket_new ();
-  g_autoptr(LSocket) peer = NULL;
-  struct rlimit old, limit;
-  gint64 cpu;
-  int lowest;
-
-  if (test_is_on_valgrind ())
-    {
-      g_test_skip ("Valgrind accepts and then closes what is beyond the limit");
-      return;
-    }
-
-  l_socket_connect_to_server (client, "market", READ_WRITE);
-  lowest = dup (0);
-  close (lowest);
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
-  limit = old;
-  limit.rlim_cur = lowest;
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  cpu = test_get_cpu_time ();
-  turn_for (SPIN_MSECS);
-  assert_idle (cpu);
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
-
-  test_trace_assert (trace, "error(resource)");
-  g_assert_true (l_server_is_listening (server));
-  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
-  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  peer = l_server_next_pending_connection (server);
-}
-
-/* 9: nobody takes the name of a live server, nor removes it, nor a file that is no socket. */
-static void
-test_name_in_use (void)
-{
-  g_autoptr(LServer) first G_GNUC_UNUSED = listen_at ("market", L_SERVER_OPTIONS_USER_ACCESS);
-  LServer *second = l_server_new ();
-  g_autofree char *path = test_build_path ("market");
-  g_autofree char *file = test_build_path ("file");
-  g_autoptr(LSocket) client = l_socket_new ();
-  g_autoptr(GError) error = NULL;
-
-  l_server_set_options (second, L_SERVER_OPTIONS_WORLD_ACCESS);
-  g_assert_false (l_server_listen (second, "market", &error));
-  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ADDRESS_IN_USE);
-  g_clear_error (&error);
-  l_server_close (second);
-  g_object_unref (second);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-
-  g_assert_false (l_server_remove ("market", L_SERVER_OPTIONS_NONE, &error));
-  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ADDRESS_IN_USE);
-  g_clear_error (&error);
-  g_assert_true (g_file_set_contents (file, "precious", -1, NULL));
-  g_assert_false (l_server_remove (file, L_SERVER_OPTIONS_NONE, &error));
-  g_assert_nonnull (error);
-  g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
-
-  l_socket_connect_to_server (client, "market", READ_WRITE);
-  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
-}
-
-/* 9: what a closing server finds at its path may be somebody else's by now. */
-static void
-test_close_keeps_others (void)
-{
-  g_autoptr(LServer) server = listen_at ("market", L_SERVER_OPTIONS_NONE);
-  g_autofree char *path = test_build_path ("market");
-  int other;
-
-  g_assert_cmpint (g_unlink (path), ==, 0);
-  other = test_raw_listen (path, 1);
-  l_server_close (server);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-  close (test_raw_connect (path));
-  close (other);
-}
-
-/* 10: an adopted descriptor listens, name or not; it is closed, and its path is not removed. */
-static void
-test_adopted_listener (void)
-{
-  g_autofree char *path = test_build_path ("market");
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  /* Linux binds it to an abstract name of its own choice. */
-  g_assert_cmpint (bind (fd, &(struct sockaddr) { .sa_family = AF_UNIX }, sizeof (sa_family_t)), ==, 0);
-  g_assert_cmpint (listen (fd, 1), ==, 0);
-  g_assert_true (l_server_listen_descriptor (server, fd, &error));
-  g_assert_no_error (error);
-  g_assert_true (l_server_is_listening (server));
-  l_server_close (server);
-  g_assert_cmpint (fcntl (fd, F_GETFD), ==, -1);
-
-  fd = test_raw_listen (path, 1);
-  g_assert_true (l_server_listen_descriptor (server, fd, &error));
-  l_server_close (server);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-
-  /* And what does not listen is refused. */
-  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_false (l_server_listen_descriptor (server, fd, &error));
-  g_assert_nonnull (error);
-  close (fd);
+  test_raw_close (raw);
 }
 
 /* 11: the limit of the queue is exact, and what is queued is not waited for. */
@@ -393,39 +256,6 @@ test_queue (void)
     g_object_unref (clients[i]);
 }
 
-/* 12: a success forgets the last error; a name that is too long says so; a path may have all of the 107 bytes. */
-static void
-test_listen_errors (void)
-{
-  g_autoptr(LServer) server = l_server_new ();
-  g_autofree char *directory = test_build_path ("directory");
-  g_autoptr(GString) path = g_string_new (directory);
-  g_autoptr(LSocket) client = l_socket_new ();
-  g_autoptr(GError) error = NULL;
-
-  g_assert_cmpint (g_mkdir (directory, 0700), ==, 0);
-  g_string_append_c (path, '/');
-  while (path->len < 108)
-    g_string_append_c (path, 'n');
-
-  errno = EINVAL;
-  g_assert_false (l_server_listen (server, path->str, &error));
-  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_SERVER_NOT_FOUND);
-  g_assert_nonnull (strstr (error->message, "107"));
-  g_assert_nonnull (strstr (error->message, "108"));
-  g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_SERVER_NOT_FOUND);
-  g_clear_error (&error);
-
-  g_string_truncate (path, 107);
-  g_assert_true (l_server_listen (server, path->str, &error));
-  g_assert_no_error (error);
-  g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_UNKNOWN);
-  g_assert_null (l_server_get_error_string (server));
-  l_socket_connect_to_server (client, path->str, READ_WRITE);
-  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
-  g_assert_cmpstr (l_socket_get_full_server_name (client), ==, path->str);
-}
-
 /* 13: in error(PEER_CLOSED) the descriptor is an open one; afterwards the socket is not valid. */
 static void
 check_descriptor (LSocket      *socket,
@@ -435,7 +265,7 @@ check_descriptor (LSocket      *socket,
   g_assert_cmpint (error, ==, L_SOCKET_ERROR_PEER_CLOSED);
   g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
   g_assert_true (l_socket_is_valid (socket));
-  g_assert_cmpint (fcntl ((int) l_socket_get_socket_descriptor (socket), F_GETFD), !=, -1);
+  g_assert_true (test_raw_is_set_up (l_socket_get_socket_descriptor (socket)));
   *(gboolean *) called = TRUE;
 }
 
@@ -443,61 +273,22 @@ static void
 test_peer_closed_accessors (void)
 {
   gboolean called = FALSE;
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
 
   g_signal_connect (socket, "error", G_CALLBACK (check_descriptor), &called);
-  close (raw);
+  test_raw_close (raw);
   TEST_TURN_UNTIL (called && l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED);
   g_assert_true (l_io_device_is_open (L_IO_DEVICE (socket)));
   g_assert_false (l_socket_is_valid (socket));
   g_assert_cmpint (l_socket_get_socket_descriptor (socket), ==, -1);
 }
 
-/* 14: different errors have different codes, and the system's own text. */
-static void
-test_error_codes (void)
-{
-  static const struct
-  {
-    const char  *name;
-    LSocketError error;
-    int          code;
-  } cases[] = {
-    { "nobody", L_SOCKET_ERROR_SERVER_NOT_FOUND, ENOENT },
-    { "/dev/null/market", L_SOCKET_ERROR_SERVER_NOT_FOUND, ENOTDIR },
-    { "/dev/null", L_SOCKET_ERROR_CONNECTION_REFUSED, ECONNREFUSED },
-  };
-  g_autoptr(LSocket) client = l_socket_new ();
-  g_autoptr(GError) error = NULL;
-  struct rlimit old, limit;
-  int lowest;
-
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_assert_false (l_socket_connect_to_server_sync (client, cases[i].name, READ_WRITE, NULL, &error));
-      g_assert_error (error, L_SOCKET_ERROR, (int) cases[i].error);
-      g_assert_nonnull (strstr (error->message, g_strerror (cases[i].code)));
-      g_clear_error (&error);
-    }
-
-  lowest = dup (0);
-  close (lowest);
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
-  limit = old;
-  limit.rlim_cur = lowest;
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  g_assert_false (l_socket_connect_to_server_sync (client, "/dev/null", READ_WRITE, NULL, &error));
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old), ==, 0);
-  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_RESOURCE);
-  g_assert_nonnull (strstr (error->message, g_strerror (EMFILE)));
-}
-
 /* 15: a wait that times out is no error of the connection: the property tells, the signal does not. */
 static void
 test_wait_timeout (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
 
@@ -505,20 +296,20 @@ test_wait_timeout (void)
   g_assert_false (l_socket_wait_for_disconnected (socket, 10));
   g_assert_cmpint (l_socket_get_error (socket), ==, L_SOCKET_ERROR_TIMEOUT);
   test_trace_assert (trace, "");
-  close (raw);
+  test_raw_close (raw);
 }
 
 /* 16: a peer that has said all it had to say still gets its answer. */
 static void
 test_half_close (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
 
   test_write_large (socket);
-  g_assert_cmpint (shutdown (raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (raw);
   g_assert_cmpuint (test_raw_read_to_end (raw), ==, TEST_LARGE);
-  close (raw);
+  test_raw_close (raw);
 }
 
 /* 16: and so does one that waits for the end of the question. */
@@ -550,14 +341,14 @@ test_drop_delivers (void)
 {
   g_autoptr(GAsyncResult) result = NULL;
   LSocket *socket;
-  int raw;
+  TestRaw raw;
 
   socket = test_socket_with_raw_peer (&raw);
   test_write_large (socket);
   l_socket_disconnect_from_server (socket);
   g_object_unref (socket);
   g_assert_cmpuint (test_raw_read_to_end (raw), ==, TEST_LARGE);
-  close (raw);
+  test_raw_close (raw);
 
   socket = test_socket_with_raw_peer (&raw);
   test_write_large (socket);
@@ -565,7 +356,7 @@ test_drop_delivers (void)
   g_object_unref (socket);
   g_assert_cmpuint (test_raw_read_to_end (raw), ==, TEST_LARGE);
   TEST_TURN_UNTIL (result != NULL);
-  close (raw);
+  test_raw_close (raw);
 }
 
 /* 18: UNBUFFERED sends at once. */
@@ -573,49 +364,29 @@ static void
 test_unbuffered (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
-  int fds[2];
+  TestRaw raws[2];
 
-  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  g_assert_true (l_socket_set_socket_descriptor (socket, fds[0], L_SOCKET_STATE_CONNECTED,
+  test_raw_pair (raws);
+  g_assert_true (l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTED,
                                                  READ_WRITE | L_OPEN_MODE_UNBUFFERED, NULL));
   test_write (socket, "now");
   g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 0);
-  g_assert_cmpuint (test_raw_take (fds[1], NULL), ==, 3);
-  close (fds[1]);
-}
-
-/* 19: two processes may accept from one descriptor; the one that comes too late does not block. */
-static void
-test_shared_listener (void)
-{
-  g_autoptr(LServer) server = listen_at ("market", L_SERVER_OPTIONS_NONE);
-  g_autofree char *path = test_build_path ("market");
-  int fd = (int) l_server_get_socket_descriptor (server);
-  int client;
-
-  g_assert_cmpint (fcntl (fd, F_GETFL) & O_NONBLOCK, !=, 0);
-  g_assert_cmpint (fcntl (fd, F_GETFD) & FD_CLOEXEC, !=, 0);
-
-  client = test_raw_connect (path);
-  close (test_raw_accept (fd));
-  test_turn_all ();
-  g_assert_false (l_server_has_pending_connections (server));
-  g_assert_true (l_server_is_listening (server));
-  close (client);
+  g_assert_cmpuint (test_raw_take (raws[1], NULL), ==, 3);
+  test_raw_close (raws[1]);
 }
 
 /* 20: the last reference goes silently, and handlers that are connected before the call see all of it. */
 static void
 test_silent_end (void)
 {
-  int raw;
+  TestRaw raw;
   LSocket *socket = test_socket_with_raw_peer (&raw);
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
 
   test_write (socket, "dropped");
   g_assert_finalize_object (socket);
   test_trace_assert (trace, "");
-  close (raw);
+  test_raw_close (raw);
 }
 
 /* 21: when a state is told everything of it is there: in state-changed(CONNECTED) one can write. */
@@ -637,16 +408,16 @@ test_connected_is_usable (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autofree char *text = NULL;
-  int listener = listen_raw (1);
-  int raw;
+  TestRaw listener = listen_raw (1);
+  TestRaw raw;
 
   g_signal_connect (socket, "state-changed", G_CALLBACK (write_at_once), NULL);
   l_socket_connect_to_server (socket, "market", READ_WRITE);
   raw = test_raw_accept (listener);
   text = test_raw_read (raw, 5);
   g_assert_cmpstr (text, ==, "hello");
-  close (raw);
-  close (listener);
+  test_raw_close (raw);
+  test_raw_close (listener);
 }
 
 /* 22: the property says what the signal said. */
@@ -664,14 +435,14 @@ static void
 test_error_property (void)
 {
   guint n_errors = 0;
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
 
   g_signal_connect (socket, "error", G_CALLBACK (compare_errors), &n_errors);
   l_socket_connect_to_server (socket, "market", READ_WRITE);
   g_assert_cmpint (l_socket_get_error (socket), ==, L_SOCKET_ERROR_OPERATION);
-  close (raw);
+  test_raw_close (raw);
   TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED);
   l_socket_connect_to_server (socket, "nobody", READ_WRITE);
   g_assert_cmpuint (n_errors, ==, 3);
@@ -685,7 +456,7 @@ test_error_property (void)
 static void
 test_write_limit (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
   LIODevice *device = L_IO_DEVICE (socket);
   g_autofree char *data = g_malloc0 (10000);
@@ -704,14 +475,14 @@ test_write_limit (void)
 
   l_socket_disconnect_from_server (socket);
   g_assert_cmpuint (test_raw_read_to_end (raw), ==, n_taken);
-  close (raw);
+  test_raw_close (raw);
 }
 
 /* 24: looking does not make room. */
 static void
 test_peek_counts (void)
 {
-  int raw;
+  TestRaw raw;
   g_autoptr(LSocket) socket = connect_with_full_buffer (&raw);
   LIODevice *device = L_IO_DEVICE (socket);
   char text[9] = "";
@@ -730,14 +501,14 @@ test_peek_counts (void)
   g_assert_cmpuint (l_io_device_get_bytes_available (device), ==, 0);
   l_io_device_commit_transaction (device);
   TEST_TURN_UNTIL (l_io_device_get_bytes_available (device) == 4);
-  close (raw);
+  test_raw_close (raw);
 }
 
 /* 25: waits for something else do not break an attempt that is under way: they wait for it first. */
 
 typedef struct
 {
-  int     listener;
+  TestRaw listener;
   GArray *fillers;
 } Greeter;
 
@@ -745,13 +516,13 @@ static gpointer
 greet_and_hang_up (gpointer data)
 {
   Greeter *greeter = data;
-  int fd;
+  TestRaw raw;
 
   for (guint i = 0; i < greeter->fillers->len; i++)
-    close (test_raw_accept (greeter->listener));
-  fd = test_raw_accept (greeter->listener);
-  test_raw_write (fd, "hello");
-  close (fd);
+    test_raw_close (test_raw_accept (greeter->listener));
+  raw = test_raw_accept (greeter->listener);
+  test_raw_write (raw, "hello");
+  test_raw_close (raw);
 
   return NULL;
 }
@@ -777,7 +548,7 @@ test_waits_while_connecting (void)
     g_assert_true (l_socket_wait_for_disconnected (socket, 8000));
   g_thread_join (thread);
   test_raw_close_all (greeter.fillers);
-  close (greeter.listener);
+  test_raw_close (greeter.listener);
 }
 
 int
@@ -793,20 +564,16 @@ main (int   argc,
   test_add ("/qt-bugs/05-full-buffer-waits", test_full_buffer_waits);
   test_add ("/qt-bugs/06-full-buffer-hang-up", test_full_buffer_hang_up);
   test_add ("/qt-bugs/07-connect-while-closing", test_connect_while_closing);
-  test_add ("/qt-bugs/08-server-out-of-descriptors", test_server_out_of_descriptors);
-  test_add ("/qt-bugs/09-name-in-use", test_name_in_use);
-  test_add ("/qt-bugs/09-close-keeps-others", test_close_keeps_others);
-  test_add ("/qt-bugs/10-adopted-listener", test_adopted_listener);
   test_add ("/qt-bugs/11-queue", test_queue);
-  test_add ("/qt-bugs/12-listen-errors", test_listen_errors);
   test_add ("/qt-bugs/13-peer-closed-accessors", test_peer_closed_accessors);
-  test_add ("/qt-bugs/14-error-codes", test_error_codes);
   test_add ("/qt-bugs/15-wait-timeout", test_wait_timeout);
-  test_add ("/qt-bugs/16-half-close", test_half_close);
-  test_add ("/qt-bugs/16-half-close-both", test_half_close_both);
+  if (test_is_unix ())
+    {
+      test_add ("/qt-bugs/16-half-close", test_half_close);
+      test_add ("/qt-bugs/16-half-close-both", test_half_close_both);
+    }
   test_add ("/qt-bugs/17-drop-delivers", test_drop_delivers);
   test_add ("/qt-bugs/18-unbuffered", test_unbuffered);
-  test_add ("/qt-bugs/19-shared-listener", test_shared_listener);
   test_add ("/qt-bugs/20-silent-end", test_silent_end);
   test_add ("/qt-bugs/21-connected-is-usable", test_connected_is_usable);
   test_add ("/qt-bugs/22-error-property", test_error_property);

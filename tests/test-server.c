@@ -3,168 +3,15 @@
  */
 
 /* LServer by its public functions: its properties and errors, the queue, the three ways of accepting, how long
- * connections live. What listening does to the file system is in test-listener.c. */
+ * connections live. What listening does to the file system is in test-listener.c, and what else only
+ * Unix has in test-server-unix.c. */
 
-#include "test-util.h"
+#include "test-server-util.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
-#include <glib/gstdio.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 /* Helpers */
-
-static LServer *
-new_server (const char *name)
-{
-  LServer *server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  l_server_listen (server, name, &error);
-  g_assert_no_error (error);
-  g_assert_true (l_server_is_listening (server));
-  return server;
-}
-
-static char *
-get_abstract_name (void)
-{
-  return g_strdup_printf ("lsocket-test-%d-%08x", getpid (), g_random_int ());
-}
-
-static LServer *
-new_abstract_server (void)
-{
-  g_autofree char *name = get_abstract_name ();
-  LServer *server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  l_server_set_options (server, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE);
-  l_server_listen (server, name, &error);
-  g_assert_no_error (error);
-  return server;
-}
-
-static int
-raw_connect_path (const char *path)
-{
-  struct sockaddr_un native = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-  g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpuint (strlen (path), <, sizeof native.sun_path);
-  memcpy (native.sun_path, path, strlen (path));
-  if (connect (fd, (struct sockaddr *) &native, sizeof native) == 0)
-    return fd;
-
-  close (fd);
-  return -1;
-}
-
-static int
-raw_connect (LServer *server)
-{
-  int fd = raw_connect_path (l_server_get_full_server_name (server));
-
-  g_assert_cmpint (fd, >=, 0);
-  return fd;
-}
-
-static void
-raw_write (int         fd,
-           const char *text)
-{
-  g_assert_cmpint (send (fd, text, strlen (text), MSG_NOSIGNAL), ==, strlen (text));
-}
-
-/* What has arrived, with “$” for the end. */
-static char *
-raw_read (int fd)
-{
-  GString *text = g_string_new (NULL);
-  char buffer[4096];
-  gssize n;
-
-  while ((n = recv (fd, buffer, sizeof buffer, 0)) > 0)
-    g_string_append_len (text, buffer, n);
-  if (n == 0 || errno == ECONNRESET)
-    g_string_append_c (text, '$');
-
-  return g_string_free (text, FALSE);
-}
-
-static void
-assert_raw_read (int         fd,
-                 const char *expected)
-{
-  g_autofree char *text = raw_read (fd);
-
-  g_assert_cmpstr (text, ==, expected);
-}
-
-static int
-raw_listen (const char *path,
-            int         type)
-{
-  struct sockaddr_un native = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, type, 0);
-
-  g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpuint (strlen (path), <, sizeof native.sun_path);
-  memcpy (native.sun_path, path, strlen (path));
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &native, sizeof native), ==, 0);
-  if (type != SOCK_DGRAM)
-    g_assert_cmpint (listen (fd, 8), ==, 0);
-  return fd;
-}
-
-static LSocket *
-take (LServer *server)
-{
-  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  return l_server_next_pending_connection (server);
-}
-
-static void
-assert_text (LSocket    *socket,
-             const char *expected)
-{
-  g_autofree char *text = NULL;
-
-  TEST_TURN_UNTIL (l_io_device_get_bytes_available (L_IO_DEVICE (socket)) >= strlen (expected));
-  text = test_read (socket);
-  g_assert_cmpstr (text, ==, expected);
-}
-
-static void
-assert_server_error (LServer      *server,
-                     GError       *error,
-                     LSocketError  code)
-{
-  g_assert_error (error, L_SOCKET_ERROR, (int) code);
-  g_assert_cmpint (l_server_get_error (server), ==, code);
-  g_assert_cmpstr (l_server_get_error_string (server), ==, error->message);
-}
-
-static void
-assert_idle (LServer *server)
-{
-  g_assert_false (l_server_is_listening (server));
-  g_assert_null (l_server_get_server_name (server));
-  g_assert_null (l_server_get_full_server_name (server));
-  g_assert_null (l_server_get_address (server));
-  g_assert_cmpint (l_server_get_socket_descriptor (server), ==, -1);
-  g_assert_false (l_server_has_pending_connections (server));
-}
 
 static void
 count (guint *n)
@@ -178,60 +25,6 @@ count_notify (GObject    *object,
               gpointer    user_data)
 {
   ++*(guint *) user_data;
-}
-
-/* Turns the loop for a while, and says how much of a processor that took: 1.0 is all of one. */
-static gboolean
-set_flag (gpointer user_data)
-{
-  *(gboolean *) user_data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-static double
-measure_load (guint msecs)
-{
-  gboolean is_over = FALSE;
-  clock_t begin = clock ();
-
-  g_timeout_add (msecs, set_flag, &is_over);
-  while (!is_over)
-    g_main_context_iteration (NULL, TRUE);
-
-  return (double) (clock () - begin) / CLOCKS_PER_SEC * 1000 / msecs;
-}
-
-/* As many descriptors as are open now, and not one more. */
-static struct rlimit old_limit;
-
-static void
-exhaust_descriptors (void)
-{
-  struct rlimit limit;
-  int next;
-
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old_limit), ==, 0);
-  next = fcntl (0, F_DUPFD_CLOEXEC, 0);
-  g_assert_cmpint (next, >=, 0);
-  close (next);
-  limit = old_limit;
-  limit.rlim_cur = next;
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-}
-
-/* valgrind takes a connection from the system before it says that there is no descriptor for it. */
-static gboolean
-is_under_valgrind (void)
-{
-  const char *preload = g_getenv ("LD_PRELOAD");
-
-  return preload != NULL && strstr (preload, "vgpreload") != NULL;
-}
-
-static void
-restore_descriptors (void)
-{
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &old_limit), ==, 0);
 }
 
 /* A subclass */
@@ -251,7 +44,7 @@ struct _TestServer
 {
   LServer  parent_instance;
   Incoming incoming;
-  GArray  *descriptors; /* (element-type int) */
+  GArray  *descriptors; /* (element-type TestRaw) */
   guint    n_new_connections;
 };
 
@@ -264,7 +57,7 @@ test_server_incoming_connection (LServer  *server,
   TestServer *self = TEST_SERVER (server);
   g_autoptr(LSocket) socket = NULL;
   g_autoptr(GError) error = NULL;
-  int fd = descriptor;
+  TestRaw raw = descriptor;
 
   switch (self->incoming)
     {
@@ -275,10 +68,10 @@ test_server_incoming_connection (LServer  *server,
       l_server_add_pending_connection (server, socket);
       break;
     case INCOMING_KEEP:
-      g_array_append_val (self->descriptors, fd);
+      g_array_append_val (self->descriptors, raw);
       break;
     case INCOMING_CLOSE:
-      close (fd);
+      test_raw_close (raw);
       break;
     case INCOMING_CHAIN:
     default:
@@ -312,7 +105,7 @@ test_server_class_init (TestServerClass *klass)
 static void
 test_server_init (TestServer *self)
 {
-  self->descriptors = g_array_new (FALSE, FALSE, sizeof (int));
+  self->descriptors = g_array_new (FALSE, FALSE, sizeof (TestRaw));
 }
 
 static TestServer *
@@ -358,7 +151,7 @@ test_properties_defaults (void)
   g_assert_cmpint (descriptor, ==, -1);
   g_assert_true (unlink_on_close);
   g_assert_null (address);
-  assert_idle (server);
+  test_assert_not_listening (server);
   g_assert_null (l_server_next_pending_connection (server));
 }
 
@@ -366,23 +159,20 @@ static void
 test_properties_while_listening (void)
 {
   g_autofree char *path = test_build_path ("market");
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autofree char *server_name = NULL, *full_server_name = NULL;
-  g_autoptr(GSocketAddress) address = NULL;
   gboolean listening;
   gint64 descriptor;
 
   g_object_get (server,
                 "listening", &listening, "server-name", &server_name, "full-server-name", &full_server_name,
-                "socket-descriptor", &descriptor, "address", &address,
+                "socket-descriptor", &descriptor,
                 NULL);
   g_assert_true (listening);
   g_assert_cmpstr (server_name, ==, "market");
   g_assert_cmpstr (full_server_name, ==, path);
   g_assert_cmpint (descriptor, >=, 0);
   g_assert_cmpint (descriptor, ==, l_server_get_socket_descriptor (server));
-  g_assert_true (G_IS_UNIX_SOCKET_ADDRESS (address));
-  g_assert_cmpstr (g_unix_socket_address_get_path (G_UNIX_SOCKET_ADDRESS (address)), ==, path);
 }
 
 static void
@@ -413,7 +203,7 @@ test_properties_set (void)
 static void
 test_properties_options_while_listening (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   guint n = 0;
 
   g_signal_connect (server, "notify::options", G_CALLBACK (count_notify), &n);
@@ -439,7 +229,7 @@ assert_consistent (LServer    *server,
   ++*n;
   g_assert_cmpint (listening, ==, l_server_get_server_name (server) != NULL);
   g_assert_cmpint (listening, ==, l_server_get_full_server_name (server) != NULL);
-  g_assert_cmpint (listening, ==, l_server_get_address (server) != NULL);
+  g_assert_cmpint (listening && test_is_unix (), ==, l_server_get_address (server) != NULL);
   g_assert_cmpint (listening, ==, l_server_get_socket_descriptor (server) >= 0);
   g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_UNKNOWN);
   g_assert_null (l_server_get_error_string (server));
@@ -455,6 +245,7 @@ test_properties_notify (void)
   };
   g_autoptr(LServer) server = l_server_new ();
   g_autoptr(GError) error = NULL;
+  guint n_names = test_is_unix () ? G_N_ELEMENTS (names) : G_N_ELEMENTS (names) - 1;
   guint counts[G_N_ELEMENTS (names)] = { 0 };
   guint n = 0;
 
@@ -463,7 +254,7 @@ test_properties_notify (void)
   l_server_set_unlink_on_close (server, FALSE);
 
   g_signal_connect (server, "notify", G_CALLBACK (assert_consistent), &n);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 0; i < n_names; i++)
     {
       g_autofree char *detailed = g_strconcat ("notify::", names[i], NULL);
 
@@ -472,13 +263,13 @@ test_properties_notify (void)
 
   g_assert_true (l_server_listen (server, "market", &error));
   g_assert_no_error (error);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 0; i < n_names; i++)
     g_assert_cmpuint (counts[i], ==, 1);
 
   l_server_close (server);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 0; i < n_names; i++)
     g_assert_cmpuint (counts[i], ==, 2);
-  g_assert_cmpuint (n, >=, 10);
+  g_assert_cmpuint (n, >=, 2 * n_names);
 }
 
 /* Listening */
@@ -487,15 +278,15 @@ static void
 test_listen_plain (void)
 {
   g_autofree char *path = test_build_path ("market");
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
 
   g_assert_cmpstr (l_server_get_server_name (server), ==, "market");
   g_assert_cmpstr (l_server_get_full_server_name (server), ==, path);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_true (test_path_exists (path));
 
   l_server_close (server);
-  assert_idle (server);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  test_assert_not_listening (server);
+  g_assert_false (test_path_exists (path));
   g_assert_finalize_object (server);
 }
 
@@ -503,63 +294,16 @@ static void
 test_listen_path (void)
 {
   g_autofree char *path = test_build_path ("path.sock");
-  g_autoptr(LServer) server = new_server (path);
+  g_autoptr(LServer) server = test_listen (path);
 
   g_assert_cmpstr (l_server_get_server_name (server), ==, path);
   g_assert_cmpstr (l_server_get_full_server_name (server), ==, path);
 }
 
-static void
-test_listen_abstract (void)
-{
-  g_autofree char *name = get_abstract_name ();
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  /* It wins over the temporary directory. */
-  l_server_set_options (server, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE | L_SERVER_OPTIONS_TEMP_DIRECTORY);
-  g_assert_true (l_server_listen (server, name, &error));
-  g_assert_no_error (error);
-  g_assert_cmpstr (l_server_get_server_name (server), ==, name);
-  g_assert_cmpstr (l_server_get_full_server_name (server), ==, name);
-  g_assert_cmpint (g_unix_socket_address_get_address_type (G_UNIX_SOCKET_ADDRESS (l_server_get_address (server))),
-                   ==, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-}
-
-static void
-test_listen_address_path (void)
-{
-  g_autofree char *path = test_build_path ("by-address");
-  g_autoptr(GSocketAddress) address = g_unix_socket_address_new (path);
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  g_assert_true (l_server_listen_address (server, address, &error));
-  g_assert_no_error (error);
-  g_assert_cmpstr (l_server_get_server_name (server), ==, "by-address");
-  g_assert_cmpstr (l_server_get_full_server_name (server), ==, path);
-  g_assert_true (l_server_get_unlink_on_close (server));
-}
-
-static void
-test_listen_address_unsupported (void)
-{
-  g_autoptr(GSocketAddress) inet = g_inet_socket_address_new_from_string ("127.0.0.1", 1234);
-  g_autoptr(GSocketAddress) anonymous = g_unix_socket_address_new_with_type ("", 0, G_UNIX_SOCKET_ADDRESS_ANONYMOUS);
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  g_assert_false (l_server_listen_address (server, inet, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
-  g_clear_error (&error);
-
-  g_assert_false (l_server_listen_address (server, anonymous, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_SERVER_NOT_FOUND);
-  assert_idle (server);
-}
-
 static const char * const bad_names[] = {
-  "", ".", "..", "a/b", "./x", "../x", "a/", "\\\\.\\pipe\\market",
+  "", ".", "..", "a/b", "./x", "../x", "a/",
+  /* On Unix. */
+  "\\\\.\\pipe\\market",
   "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678",
 };
 
@@ -572,8 +316,8 @@ test_listen_bad_name (gconstpointer data)
   g_autoptr(GError) error = NULL;
 
   g_assert_false (l_server_listen (server, name, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_SERVER_NOT_FOUND);
-  assert_idle (server);
+  test_assert_server_error (server, error, L_SOCKET_ERROR_SERVER_NOT_FOUND);
+  test_assert_not_listening (server);
   /* The caller knows already. */
   test_trace_assert (trace, "");
 
@@ -585,45 +329,45 @@ test_listen_bad_name (gconstpointer data)
 static void
 test_listen_twice (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GSocketAddress) address = g_unix_socket_address_new ("/nowhere/x");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(GError) error = NULL;
   gintptr descriptor = l_server_get_socket_descriptor (server);
   g_autofree char *other = test_build_path ("other");
-  int fd;
+  TestRaw fd;
 
   g_assert_false (l_server_listen (server, "other", &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_OPERATION);
+  test_assert_server_error (server, error, L_SOCKET_ERROR_OPERATION);
   g_clear_error (&error);
   g_assert_false (l_server_listen_address (server, address, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_OPERATION);
+  test_assert_server_error (server, error, L_SOCKET_ERROR_OPERATION);
   g_clear_error (&error);
   g_assert_false (l_server_listen_descriptor (server, descriptor, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_OPERATION);
+  test_assert_server_error (server, error, L_SOCKET_ERROR_OPERATION);
 
   g_assert_cmpint (l_server_get_socket_descriptor (server), ==, descriptor);
   g_assert_cmpstr (l_server_get_server_name (server), ==, "market");
-  g_assert_false (g_file_test (other, G_FILE_TEST_EXISTS));
-  fd = raw_connect (server);
+  g_assert_false (test_path_exists (other));
+  fd = test_connect_raw (server);
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   test_trace_assert (trace, "new-connection");
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_listen_in_use (void)
 {
-  g_autoptr(LServer) first = new_server ("market");
+  g_autoptr(LServer) first = test_listen ("market");
   g_autoptr(LServer) second = l_server_new ();
   g_autoptr(LSocket) client = NULL;
   g_autoptr(LSocket) peer = NULL;
   g_autoptr(GError) error = NULL;
 
   g_assert_false (l_server_listen (second, "market", &error));
-  assert_server_error (second, error, L_SOCKET_ERROR_ADDRESS_IN_USE);
+  test_assert_server_error (second, error, L_SOCKET_ERROR_ADDRESS_IN_USE);
   g_assert_nonnull (strstr (error->message, l_server_get_full_server_name (first)));
-  assert_idle (second);
+  test_assert_not_listening (second);
 
   /* The first was not disturbed, neither by that nor by what the second does from here. */
   test_turn_all ();
@@ -635,7 +379,7 @@ test_listen_in_use (void)
 static void
 test_listen_again_after_close (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   static const char * const names[] = { "market", "other", "market" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
@@ -650,7 +394,7 @@ test_listen_again_after_close (void)
       g_assert_cmpstr (l_server_get_server_name (server), ==, names[i]);
       client = test_connect (server, &peer);
       test_write (client, "hello");
-      assert_text (peer, "hello");
+      test_assert_text (peer, "hello");
     }
 }
 
@@ -671,233 +415,9 @@ test_listen_success_clears_error (void)
 }
 
 static void
-test_listen_missing_directory (void)
-{
-  g_autofree char *path = test_build_path ("missing/market");
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  g_assert_false (l_server_listen (server, path, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_SERVER_NOT_FOUND);
-  assert_idle (server);
-}
-
-static void
 close_server (LServer *server)
 {
   l_server_close (server);
-}
-
-static void
-test_listen_closed_in_notify (void)
-{
-  g_autofree char *path = test_build_path ("market");
-  g_autoptr(LServer) server = l_server_new ();
-  gulong id = g_signal_connect (server, "notify::listening", G_CALLBACK (close_server), NULL);
-  int fd = raw_listen (path, SOCK_STREAM);
-  int copy = dup (fd);
-  g_autoptr(GError) error = NULL;
-
-  /* What it adopts is not its own to remove, also when it is closed that early. */
-  l_server_listen_descriptor (server, fd, &error);
-  assert_idle (server);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-  g_unlink (path);
-  close (copy);
-
-  g_clear_error (&error);
-  l_server_listen (server, "market", &error);
-  assert_idle (server);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
-
-  g_signal_handler_disconnect (server, id);
-  g_clear_error (&error);
-  g_assert_true (l_server_listen (server, "market", &error));
-  g_assert_no_error (error);
-}
-
-static void
-test_listen_backlog (void)
-{
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-  int fds[3];
-
-  l_server_set_listen_backlog (server, 1);
-  l_server_set_max_pending_connections (server, 0);
-  g_assert_true (l_server_listen (server, "market", &error));
-  g_assert_no_error (error);
-
-  /* Linux admits one more than the number. */
-  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect_path (l_server_get_full_server_name (server));
-  g_assert_cmpint (fds[0], >=, 0);
-  g_assert_cmpint (fds[1], >=, 0);
-  g_assert_cmpint (fds[2], ==, -1);
-  g_assert_cmpint (errno, ==, EAGAIN);
-
-  close (fds[0]);
-  close (fds[1]);
-}
-
-static void
-test_listen_default_backlog (void)
-{
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-  int fds[129];
-
-  l_server_set_max_pending_connections (server, 0);
-  g_assert_true (l_server_listen (server, "market", &error));
-  g_assert_no_error (error);
-  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect (server);
-  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    close (fds[i]);
-}
-
-/* Adopting */
-
-static void
-test_descriptor_path (void)
-{
-  g_autofree char *path = test_build_path ("adopted");
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(LSocket) client = NULL;
-  g_autoptr(LSocket) peer = NULL;
-  g_autoptr(GError) error = NULL;
-  int fd = raw_listen (path, SOCK_STREAM);
-
-  g_assert_true (l_server_listen_descriptor (server, fd, &error));
-  g_assert_no_error (error);
-  g_assert_cmpint (l_server_get_socket_descriptor (server), ==, fd);
-  g_assert_cmpstr (l_server_get_server_name (server), ==, "adopted");
-  g_assert_cmpstr (l_server_get_full_server_name (server), ==, path);
-  g_assert_true (fcntl (fd, F_GETFL) & O_NONBLOCK);
-  g_assert_true (fcntl (fd, F_GETFD) & FD_CLOEXEC);
-  g_assert_false (l_server_get_unlink_on_close (server));
-
-  client = test_connect (server, &peer);
-  test_write (client, "hello");
-  assert_text (peer, "hello");
-  g_assert_cmpstr (l_socket_get_server_name (peer), ==, "adopted");
-  g_assert_cmpstr (l_socket_get_full_server_name (peer), ==, path);
-
-  l_server_close (server);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-  g_assert_cmpint (fcntl (fd, F_GETFD), ==, -1);
-  g_unlink (path);
-}
-
-static void
-test_descriptor_unlink (void)
-{
-  g_autofree char *path = test_build_path ("adopted");
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-
-  g_assert_true (l_server_listen_descriptor (server, raw_listen (path, SOCK_STREAM), &error));
-  g_assert_no_error (error);
-  l_server_set_unlink_on_close (server, TRUE);
-  l_server_close (server);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
-}
-
-static void
-test_descriptor_abstract (void)
-{
-  struct sockaddr_un native = { .sun_family = AF_UNIX };
-  g_autofree char *name = get_abstract_name ();
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-  int fd = socket (AF_UNIX, SOCK_STREAM, 0);
-
-  memcpy (native.sun_path + 1, name, strlen (name));
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &native, offsetof (struct sockaddr_un, sun_path) + 1 + strlen (name)),
-                   ==, 0);
-  g_assert_cmpint (listen (fd, 1), ==, 0);
-  g_assert_true (l_server_listen_descriptor (server, fd, &error));
-  g_assert_no_error (error);
-  g_assert_cmpstr (l_server_get_server_name (server), ==, name);
-  g_assert_cmpstr (l_server_get_full_server_name (server), ==, name);
-}
-
-typedef enum
-{
-  NOT_A_FILE,
-  NOT_A_SOCKET,
-  NOT_BOUND,
-  NOT_LISTENING,
-  NOT_STREAM,
-  NOT_STREAM_BUT_LISTENING,
-  NOT_UNIX,
-  CONNECTED,
-} WrongDescriptor;
-
-static int
-make_wrong_descriptor (WrongDescriptor  kind,
-                       const char      *path)
-{
-  struct sockaddr_un native = { .sun_family = AF_UNIX };
-  struct sockaddr_in inet = { .sin_family = AF_INET, .sin_addr = { htonl (INADDR_LOOPBACK) } };
-  int fd, fds[2];
-
-  switch (kind)
-    {
-    case NOT_A_SOCKET:
-      return open ("/dev/null", O_RDONLY);
-    case NOT_BOUND:
-      return socket (AF_UNIX, SOCK_STREAM, 0);
-    case NOT_LISTENING:
-      fd = socket (AF_UNIX, SOCK_STREAM, 0);
-      memcpy (native.sun_path, path, strlen (path));
-      g_assert_cmpint (bind (fd, (struct sockaddr *) &native, sizeof native), ==, 0);
-      return fd;
-    case NOT_STREAM:
-      return raw_listen (path, SOCK_DGRAM);
-    case NOT_STREAM_BUT_LISTENING:
-      return raw_listen (path, SOCK_SEQPACKET);
-    case NOT_UNIX:
-      fd = socket (AF_INET, SOCK_STREAM, 0);
-      g_assert_cmpint (bind (fd, (struct sockaddr *) &inet, sizeof inet), ==, 0);
-      g_assert_cmpint (listen (fd, 1), ==, 0);
-      return fd;
-    case CONNECTED:
-      g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
-      close (fds[1]);
-      return fds[0];
-    case NOT_A_FILE:
-    default:
-      return -1;
-    }
-}
-
-static void
-test_descriptor_wrong (gconstpointer data)
-{
-  g_autofree char *path = test_build_path ("wrong");
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(TestTrace) trace = test_trace_new (server);
-  g_autoptr(GError) error = NULL;
-  int fd = make_wrong_descriptor (GPOINTER_TO_INT (data), path);
-  int flags = fd >= 0 ? fcntl (fd, F_GETFL) : 0;
-
-  g_assert_false (l_server_listen_descriptor (server, fd, &error));
-  assert_server_error (server, error, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
-  assert_idle (server);
-  test_trace_assert (trace, "");
-
-  /* It stays the caller's, as it was. */
-  if (fd >= 0)
-    {
-      g_assert_cmpint (fcntl (fd, F_GETFL), ==, flags);
-      g_assert_cmpint (close (fd), ==, 0);
-    }
-  g_unlink (path);
-
-  g_clear_error (&error);
-  g_assert_true (l_server_listen (server, "market", &error));
-  g_assert_no_error (error);
 }
 
 /* Closing */
@@ -918,7 +438,7 @@ test_close_idle (void)
 static void
 test_close_clears_error (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
 
   g_assert_false (l_server_listen (server, "market", NULL));
   g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_OPERATION);
@@ -926,49 +446,30 @@ test_close_clears_error (void)
   g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_UNKNOWN);
   g_assert_null (l_server_get_error_string (server));
   l_server_close (server);
-  assert_idle (server);
-}
-
-static void
-test_close_without_unlink (void)
-{
-  g_autofree char *path = test_build_path ("market");
-  g_autoptr(LServer) server = new_server ("market");
-  g_autoptr(GError) error = NULL;
-
-  l_server_set_unlink_on_close (server, FALSE);
-  l_server_close (server);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-
-  /* Listening sets it again, and replaces what was left. */
-  g_assert_true (l_server_listen (server, "market", &error));
-  g_assert_no_error (error);
-  g_assert_true (l_server_get_unlink_on_close (server));
-  l_server_close (server);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  test_assert_not_listening (server);
 }
 
 static void
 test_close_pending (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int queued, waiting;
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw queued, waiting;
 
   l_server_set_max_pending_connections (server, 1);
-  queued = raw_connect (server);
+  queued = test_connect_raw (server);
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  waiting = raw_connect (server);
+  waiting = test_connect_raw (server);
   test_turn_all ();
-  assert_raw_read (queued, "");
-  assert_raw_read (waiting, "");
+  test_assert_raw_read (queued, "");
+  test_assert_raw_read (waiting, "");
 
   l_server_close (server);
   g_assert_false (l_server_has_pending_connections (server));
   g_assert_null (l_server_next_pending_connection (server));
-  assert_raw_read (queued, "$");
-  assert_raw_read (waiting, "$");
-  close (queued);
-  close (waiting);
+  test_assert_raw_read (queued, "$");
+  test_assert_raw_read (waiting, "$");
+  test_raw_close (queued);
+  test_raw_close (waiting);
 }
 
 static void
@@ -980,9 +481,9 @@ test_close_connections_live_on (void)
   l_server_close (pair.server);
   test_turn_all ();
   test_write (pair.client, "hello");
-  assert_text (pair.peer, "hello");
+  test_assert_text (pair.peer, "hello");
   test_write (pair.peer, "there");
-  assert_text (pair.client, "there");
+  test_assert_text (pair.client, "there");
   g_assert_cmpint (l_socket_get_state (pair.client), ==, L_SOCKET_STATE_CONNECTED);
   g_assert_cmpstr (l_socket_get_server_name (pair.peer), ==, "market");
   test_pair_clear (&pair);
@@ -991,23 +492,23 @@ test_close_connections_live_on (void)
 static void
 test_close_in_new_connection (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[2];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[2];
   guint n = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   g_signal_connect_swapped (server, "new-connection", G_CALLBACK (count), &n);
   g_signal_connect (server, "new-connection", G_CALLBACK (close_server), NULL);
   TEST_TURN_UNTIL (!l_server_is_listening (server));
   test_turn_all ();
 
-  assert_idle (server);
+  test_assert_not_listening (server);
   g_assert_cmpuint (n, ==, 1);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      assert_raw_read (fds[i], "$");
-      close (fds[i]);
+      test_assert_raw_read (fds[i], "$");
+      test_raw_close (fds[i]);
     }
 }
 
@@ -1025,18 +526,18 @@ listen_elsewhere (LServer *server)
 static void
 test_close_and_listen_in_new_connection (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) client = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   g_signal_connect (server, "new-connection", G_CALLBACK (listen_elsewhere), NULL);
   TEST_TURN_UNTIL (g_strcmp0 (l_server_get_server_name (server), "elsewhere") == 0);
-  assert_raw_read (fd, "$");
+  test_assert_raw_read (fd, "$");
   client = test_connect (server, &peer);
   test_write (client, "hello");
-  assert_text (peer, "hello");
-  close (fd);
+  test_assert_text (peer, "hello");
+  test_raw_close (fd);
 }
 
 static void
@@ -1074,50 +575,50 @@ test_drop_in_notify_error (gconstpointer signal)
 static void
 test_drop_in_new_connection (void)
 {
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
   g_autofree char *path = g_strdup (l_server_get_full_server_name (server));
   gpointer watched = server;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   g_object_add_weak_pointer (G_OBJECT (server), &watched);
   g_signal_connect_swapped (server, "new-connection", G_CALLBACK (drop), &server);
   TEST_TURN_UNTIL (server == NULL);
   g_assert_null (watched);
-  assert_raw_read (fd, "$");
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
-  close (fd);
+  test_assert_raw_read (fd, "$");
+  g_assert_false (test_path_exists (path));
+  test_raw_close (fd);
 }
 
 static void
 test_drop_in_wait (void)
 {
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
   gpointer watched = server;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   g_object_add_weak_pointer (G_OBJECT (server), &watched);
   g_signal_connect_swapped (server, "new-connection", G_CALLBACK (drop), &server);
   g_assert_true (l_server_wait_for_new_connection (server, 5000, NULL));
   g_assert_null (watched);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_drop_while_listening (void)
 {
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
   g_autofree char *path = g_strdup (l_server_get_full_server_name (server));
   guint n_descriptors;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   n_descriptors = test_count_descriptors ();
   g_assert_finalize_object (server);
   /* The listening one and the one that waited. */
-  g_assert_cmpuint (test_count_descriptors (), ==, n_descriptors - 2);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
-  assert_raw_read (fd, "$");
-  close (fd);
+  g_assert_cmpuint (test_count_descriptors (), <=, n_descriptors - 2);
+  g_assert_false (test_path_exists (path));
+  test_assert_raw_read (fd, "$");
+  test_raw_close (fd);
 }
 
 /* Signals and the queue */
@@ -1133,13 +634,13 @@ assert_one_more (LServer *server,
 static void
 test_signal_once_each (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[5];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[5];
   guint n = 0;
 
   g_signal_connect (server, "new-connection", G_CALLBACK (assert_one_more), &n);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   /* Nothing comes from elsewhere than the loop. */
   g_assert_cmpuint (n, ==, 0);
   TEST_TURN_UNTIL (n == G_N_ELEMENTS (fds));
@@ -1147,7 +648,7 @@ test_signal_once_each (void)
   g_assert_cmpuint (n, ==, G_N_ELEMENTS (fds));
   g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_UNKNOWN);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    close (fds[i]);
+    test_raw_close (fds[i]);
 }
 
 static void
@@ -1161,17 +662,17 @@ take_in_handler (LServer   *server,
 static void
 test_signal_take_in_handler (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GPtrArray) taken = g_ptr_array_new_with_free_func (g_object_unref);
-  int fds[40];
+  TestRaw fds[40];
 
   l_server_set_max_pending_connections (server, 1);
   g_signal_connect (server, "new-connection", G_CALLBACK (take_in_handler), taken);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   TEST_TURN_UNTIL (taken->len == G_N_ELEMENTS (fds));
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    close (fds[i]);
+    test_raw_close (fds[i]);
 }
 
 static void
@@ -1186,83 +687,72 @@ run_nested (LServer *server,
 static void
 test_signal_nested_loop (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[3];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[3];
   guint n = 0;
 
   g_signal_connect (server, "new-connection", G_CALLBACK (run_nested), &n);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   TEST_TURN_UNTIL (n == 3);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    close (fds[i]);
+    test_raw_close (fds[i]);
 }
 
 static void
 test_queue_fifo (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[4];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[4];
 
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
       char text[] = { (char) ('a' + i), '\0' };
 
-      fds[i] = raw_connect (server);
-      raw_write (fds[i], text);
+      fds[i] = test_connect_raw (server);
+      test_raw_write (fds[i], text);
     }
 
   /* All of them wait. */
   test_turn_all ();
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      g_autoptr(LSocket) peer = take (server);
+      g_autoptr(LSocket) peer = test_take (server);
       char text[] = { (char) ('a' + i), '\0' };
 
-      assert_text (peer, text);
-      close (fds[i]);
+      test_assert_text (peer, text);
+      test_raw_close (fds[i]);
     }
-}
-
-static guint
-count_pending (LServer *server)
-{
-  guint n = 0;
-
-  for (LSocket *socket; (socket = l_server_next_pending_connection (server)) != NULL; n++)
-    g_object_unref (socket);
-
-  return n;
 }
 
 /* How many of a crowd the loop accepts. */
 static guint
 accept_crowd (LServer *server,
-              int      fds[10])
+              TestRaw  fds[10])
 {
   guint n = 0;
   gulong id = g_signal_connect_swapped (server, "new-connection", G_CALLBACK (count), &n);
 
   for (guint i = 0; i < 10; i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   test_turn_all ();
   g_signal_handler_disconnect (server, id);
   return n;
 }
 
 static void
-close_crowd (int fds[10])
+close_crowd (TestRaw fds[10])
 {
   for (guint i = 0; i < 10; i++)
-    close (fds[i]);
+    test_raw_close (fds[i]);
 }
 
 static void
 test_queue_limit (gconstpointer data)
 {
   int limit = GPOINTER_TO_INT (data);
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[10];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[10];
 
   l_server_set_max_pending_connections (server, limit);
   g_assert_cmpuint (accept_crowd (server, fds), ==, CLAMP (limit, 0, 10));
@@ -1272,8 +762,8 @@ test_queue_limit (gconstpointer data)
 static void
 test_queue_raise_limit (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[10];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[10];
   guint n = 0;
 
   l_server_set_max_pending_connections (server, 2);
@@ -1291,10 +781,10 @@ test_queue_raise_limit (void)
 static void
 test_queue_lower_limit (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) first = NULL;
   g_autoptr(LSocket) second = NULL;
-  int fds[10];
+  TestRaw fds[10];
   guint n = 0;
 
   l_server_set_max_pending_connections (server, 3);
@@ -1310,7 +800,7 @@ test_queue_lower_limit (void)
   test_turn_all ();
   g_assert_cmpuint (n, ==, 1);
   l_server_set_max_pending_connections (server, 0);
-  g_assert_cmpuint (count_pending (server), ==, 2);
+  g_assert_cmpuint (test_count_pending (server), ==, 2);
   test_turn_all ();
   g_assert_cmpuint (n, ==, 1);
   close_crowd (fds);
@@ -1319,14 +809,14 @@ test_queue_lower_limit (void)
 static void
 test_queue_taking_makes_room (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[10];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[10];
 
   l_server_set_max_pending_connections (server, 1);
   g_assert_cmpuint (accept_crowd (server, fds), ==, 1);
   for (guint i = 0; i < 10; i++)
     {
-      g_autoptr(LSocket) peer = take (server);
+      g_autoptr(LSocket) peer = test_take (server);
 
       g_assert_nonnull (peer);
       g_assert_false (l_server_has_pending_connections (server));
@@ -1339,62 +829,49 @@ test_queue_taking_makes_room (void)
 static void
 test_queue_full_is_idle (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fds[10];
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fds[10];
 
   /* Those that wait in the system are ready all the time; nobody may look. */
   l_server_set_max_pending_connections (server, 1);
   g_assert_cmpuint (accept_crowd (server, fds), ==, 1);
-  g_assert_cmpfloat (measure_load (200), <, 0.3);
+  g_assert_cmpfloat (test_measure_load (200), <, 0.3);
   close_crowd (fds);
-}
-
-static gsize
-fill (int fd)
-{
-  char buffer[4096] = { 0 };
-  gsize total = 0;
-  gssize n;
-
-  while ((n = send (fd, buffer, sizeof buffer, MSG_NOSIGNAL)) > 0)
-    total += n;
-  g_assert_cmpint (errno, ==, EAGAIN);
-  return total;
 }
 
 static void
 test_queue_not_read (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) peer = NULL;
   gsize total;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  total = fill (fd);
+  total = test_raw_fill (fd);
   test_turn_all ();
   /* Had anything been read there would be room now. */
-  g_assert_cmpuint (fill (fd), ==, 0);
+  g_assert_cmpuint (test_raw_fill (fd), ==, 0);
 
   peer = l_server_next_pending_connection (server);
   g_assert_cmpuint (l_io_device_get_bytes_available (L_IO_DEVICE (peer)), ==, 0);
   TEST_TURN_UNTIL (l_io_device_get_bytes_available (L_IO_DEVICE (peer)) == total);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_queue_client_gone (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) peer = NULL;
   g_autoptr(TestTrace) trace = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  raw_write (fd, "farewell");
-  close (fd);
+  test_raw_write (fd, "farewell");
+  test_raw_close (fd);
   /* A hang-up that waits must not keep the loop busy. */
-  g_assert_cmpfloat (measure_load (200), <, 0.3);
+  g_assert_cmpfloat (test_measure_load (200), <, 0.3);
 
   peer = l_server_next_pending_connection (server);
   g_assert_nonnull (peer);
@@ -1403,7 +880,7 @@ test_queue_client_gone (void)
   TEST_TURN_UNTIL (l_socket_get_state (peer) == L_SOCKET_STATE_UNCONNECTED);
   test_trace_assert (trace, "ready-read error(peer-closed) state-changed(closing) state-changed(unconnected) "
                             "read-channel-finished disconnected");
-  assert_text (peer, "farewell");
+  test_assert_text (peer, "farewell");
 }
 
 /* accept_async */
@@ -1426,52 +903,52 @@ finish_accept (LServer       *server,
 static void
 test_accept_queued (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   l_server_accept_async (server, NULL, test_store_result, &result);
   g_assert_null (result);
   g_assert_false (l_server_has_pending_connections (server));
   peer = finish_accept (server, &result);
-  raw_write (fd, "hello");
-  assert_text (peer, "hello");
-  close (fd);
+  test_raw_write (fd, "hello");
+  test_assert_text (peer, "hello");
+  test_raw_close (fd);
 }
 
 static void
 test_accept_waiting (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fds[2];
+  TestRaw fds[2];
 
   l_server_accept_async (server, NULL, test_store_result, &result);
   test_turn_all ();
   g_assert_null (result);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    fds[i] = raw_connect (server);
-  raw_write (fds[0], "first");
+    fds[i] = test_connect_raw (server);
+  test_raw_write (fds[0], "first");
   peer = finish_accept (server, &result);
-  assert_text (peer, "first");
+  test_assert_text (peer, "first");
 
   /* The signal is for the other alone. */
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   test_trace_assert (trace, "new-connection");
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
-    close (fds[i]);
+    test_raw_close (fds[i]);
 }
 
 static void
 test_accept_several (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   GAsyncResult *results[3] = { NULL };
-  int fds[3];
+  TestRaw fds[3];
 
   for (guint i = 0; i < 3; i++)
     l_server_accept_async (server, NULL, test_store_result, &results[i]);
@@ -1479,27 +956,27 @@ test_accept_several (void)
     {
       char text[] = { (char) ('a' + i), '\0' };
 
-      fds[i] = raw_connect (server);
-      raw_write (fds[i], text);
+      fds[i] = test_connect_raw (server);
+      test_raw_write (fds[i], text);
     }
   for (guint i = 0; i < 3; i++)
     {
       g_autoptr(LSocket) peer = finish_accept (server, &results[i]);
       char text[] = { (char) ('a' + i), '\0' };
 
-      assert_text (peer, text);
-      close (fds[i]);
+      test_assert_text (peer, text);
+      test_raw_close (fds[i]);
     }
 }
 
 static void
 test_accept_cancelled_before (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(GError) error = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   g_cancellable_cancel (cancellable);
@@ -1509,17 +986,17 @@ test_accept_cancelled_before (void)
   g_assert_null (l_server_accept_finish (server, result, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_true (l_server_has_pending_connections (server));
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_accept_cancelled_while_waiting (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(GError) error = NULL;
-  int fd;
+  TestRaw fd;
 
   l_server_set_max_pending_connections (server, 0);
   l_server_accept_async (server, cancellable, test_store_result, &result);
@@ -1531,76 +1008,76 @@ test_accept_cancelled_while_waiting (void)
   g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_UNKNOWN);
 
   /* Nobody asks for a connection any more. */
-  fd = raw_connect (server);
+  fd = test_connect_raw (server);
   test_turn_all ();
   g_assert_false (l_server_has_pending_connections (server));
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_accept_cancelled_never_wins (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) cancelled = NULL;
   g_autoptr(GAsyncResult) next = NULL;
   g_autoptr(GError) error = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fd;
+  TestRaw fd;
 
   l_server_accept_async (server, cancellable, test_store_result, &cancelled);
   l_server_accept_async (server, NULL, test_store_result, &next);
   test_turn_all ();
 
   /* Both in one turn: the connection is for the one that still wants it. */
-  fd = raw_connect (server);
-  raw_write (fd, "hello");
+  fd = test_connect_raw (server);
+  test_raw_write (fd, "hello");
   g_cancellable_cancel (cancellable);
   peer = finish_accept (server, &next);
-  assert_text (peer, "hello");
+  test_assert_text (peer, "hello");
   TEST_TURN_UNTIL (cancelled != NULL);
   g_assert_null (l_server_accept_finish (server, cancelled, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_accept_cancelled_leaves_it_queued (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(GError) error = NULL;
-  int fd;
+  TestRaw fd;
 
   l_server_accept_async (server, cancellable, test_store_result, &result);
   test_turn_all ();
-  fd = raw_connect (server);
+  fd = test_connect_raw (server);
   g_cancellable_cancel (cancellable);
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   TEST_TURN_UNTIL (result != NULL);
   g_assert_null (l_server_accept_finish (server, result, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   test_trace_assert (trace, "new-connection");
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_accept_cancelled_makes_no_room (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) result = NULL;
-  int fd;
+  TestRaw fd;
 
   g_test_summary ("Both in one turn: the queue, which takes none, takes none");
 
   l_server_set_max_pending_connections (server, 0);
   l_server_accept_async (server, cancellable, test_store_result, &result);
   test_turn_all ();
-  fd = raw_connect (server);
+  fd = test_connect_raw (server);
   g_cancellable_cancel (cancellable);
   TEST_TURN_UNTIL (result != NULL);
   test_turn_all ();
@@ -1610,26 +1087,26 @@ test_accept_cancelled_makes_no_room (void)
   /* It was not refused either. */
   l_server_set_max_pending_connections (server, 1);
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_accept_cancelled_too_late (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   l_server_accept_async (server, cancellable, test_store_result, &result);
   g_cancellable_cancel (cancellable);
   /* It was given away; it is not lost. */
   peer = finish_accept (server, &result);
-  raw_write (fd, "hello");
-  assert_text (peer, "hello");
-  close (fd);
+  test_raw_write (fd, "hello");
+  test_assert_text (peer, "hello");
+  test_raw_close (fd);
 }
 
 static void
@@ -1649,7 +1126,7 @@ test_accept_not_listening (void)
 static void
 test_accept_closed (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   GAsyncResult *results[2] = { NULL };
 
   for (guint i = 0; i < 2; i++)
@@ -1693,7 +1170,7 @@ close_in_idle (gpointer server)
 static void
 test_accept_listen_in_callback (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) client = l_socket_new ();
   g_autoptr(LSocket) peer = NULL;
@@ -1710,21 +1187,21 @@ test_accept_listen_in_callback (void)
 static void
 test_accept_limit_zero (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fds[2];
+  TestRaw fds[2];
 
   l_server_set_max_pending_connections (server, 0);
   for (guint i = 0; i < 2; i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   test_turn_all ();
   l_server_accept_async (server, NULL, test_store_result, &result);
   peer = finish_accept (server, &result);
   test_turn_all ();
   g_assert_false (l_server_has_pending_connections (server));
   for (guint i = 0; i < 2; i++)
-    close (fds[i]);
+    test_raw_close (fds[i]);
 }
 
 typedef struct
@@ -1750,13 +1227,13 @@ accept_next (GObject      *source,
 static void
 test_accept_in_callback (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   AcceptLoop loop = { g_ptr_array_new_with_free_func (g_object_unref), 10 };
-  int fds[10];
+  TestRaw fds[10];
 
   l_server_accept_async (server, NULL, accept_next, &loop);
   for (guint i = 0; i < 10; i++)
-    fds[i] = raw_connect (server);
+    fds[i] = test_connect_raw (server);
   TEST_TURN_UNTIL (loop.peers->len == 10);
   close_crowd (fds);
   g_ptr_array_unref (loop.peers);
@@ -1765,7 +1242,7 @@ test_accept_in_callback (void)
 static void
 test_accept_keeps_server (void)
 {
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
   gpointer watched = server;
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GAsyncResult) result = NULL;
@@ -1786,9 +1263,9 @@ test_accept_keeps_server (void)
 static void
 test_wait_queued (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   gboolean timed_out = TRUE;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
   guint n = 0;
 
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
@@ -1796,41 +1273,41 @@ test_wait_queued (void)
   g_assert_true (l_server_wait_for_new_connection (server, -1, &timed_out));
   g_assert_false (timed_out);
   g_assert_cmpuint (n, ==, 0);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_wait_accepts (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   gboolean timed_out = TRUE;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
   guint n = 0;
 
   g_signal_connect (server, "new-connection", G_CALLBACK (assert_one_more), &n);
   g_assert_true (l_server_wait_for_new_connection (server, 0, &timed_out));
   g_assert_false (timed_out);
   g_assert_cmpuint (n, ==, 1);
-  g_assert_cmpuint (count_pending (server), ==, 1);
-  close (fd);
+  g_assert_cmpuint (test_count_pending (server), ==, 1);
+  test_raw_close (fd);
 }
 
 static void
 test_wait_limit_zero (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fd = raw_connect (server);
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fd = test_connect_raw (server);
 
   l_server_set_max_pending_connections (server, 0);
   g_assert_true (l_server_wait_for_new_connection (server, 5000, NULL));
-  g_assert_cmpuint (count_pending (server), ==, 1);
-  close (fd);
+  g_assert_cmpuint (test_count_pending (server), ==, 1);
+  test_raw_close (fd);
 }
 
 static void
 test_wait_timeout (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   gboolean timed_out = FALSE;
   gint64 begin = g_get_monotonic_time ();
@@ -1861,32 +1338,32 @@ test_wait_not_listening (void)
 static void
 test_wait_closed_in_handler (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fd = raw_connect (server);
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fd = test_connect_raw (server);
   gboolean timed_out = TRUE;
 
   g_signal_connect (server, "new-connection", G_CALLBACK (close_server), NULL);
   l_server_wait_for_new_connection (server, 5000, &timed_out);
   g_assert_false (timed_out);
-  assert_idle (server);
-  close (fd);
+  test_assert_not_listening (server);
+  test_raw_close (fd);
 }
 
 static void
 test_wait_serves_accept (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   l_server_accept_async (server, NULL, test_store_result, &result);
   g_assert_true (l_server_wait_for_new_connection (server, 5000, NULL));
   test_trace_assert (trace, "");
   g_assert_false (l_server_has_pending_connections (server));
   peer = finish_accept (server, &result);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static gpointer
@@ -1902,7 +1379,7 @@ connect_in_thread (gpointer data)
   g_assert_no_error (error);
   test_write (client, "ping");
   g_assert_true (l_io_device_wait_for_ready_read (L_IO_DEVICE (client), 10000));
-  assert_text (client, "pong");
+  test_assert_text (client, "pong");
   l_socket_disconnect_from_server (client);
   g_main_context_pop_thread_default (context);
   return NULL;
@@ -1912,7 +1389,7 @@ connect_in_thread (gpointer data)
 static void
 test_wait_thread (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) peer = NULL;
   g_autofree char *text = NULL;
   GThread *thread = g_thread_new ("client", connect_in_thread, NULL);
@@ -1957,18 +1434,17 @@ test_wait_without_reactor (void)
   g_autoptr(GAsyncQueue) queue = g_async_queue_new ();
   g_autofree char *path = test_build_path ("market");
   GThread *thread;
-  int fd;
+  TestRaw fd;
 
   g_assert_true (g_main_context_acquire (NULL));
   thread = g_thread_new ("server", serve_in_thread, queue);
   g_async_queue_pop (queue);
-  fd = raw_connect_path (path);
-  g_assert_cmpint (fd, >=, 0);
-  raw_write (fd, "echo");
+  fd = test_raw_connect (path);
+  test_raw_write (fd, "echo");
   g_thread_join (thread);
   g_main_context_release (NULL);
-  assert_raw_read (fd, "echo$");
-  close (fd);
+  test_assert_raw_read (fd, "echo$");
+  test_raw_close (fd);
 }
 
 static gpointer
@@ -2010,14 +1486,14 @@ test_subclass_wrap (void)
 {
   TestServer *server = new_test_server (INCOMING_WRAP);
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (L_SERVER (server));
+  TestRaw fd = test_connect_raw (L_SERVER (server));
 
-  peer = take (L_SERVER (server));
+  peer = test_take (L_SERVER (server));
   g_assert_cmpuint (server->n_new_connections, ==, 1);
-  raw_write (fd, "hello");
-  assert_text (peer, "hello");
+  test_raw_write (fd, "hello");
+  test_assert_text (peer, "hello");
   g_assert_cmpstr (l_socket_get_server_name (peer), ==, "market");
-  close (fd);
+  test_raw_close (fd);
   g_clear_object (&peer);
   test_turn_all ();
   g_assert_finalize_object (server);
@@ -2027,14 +1503,14 @@ static void
 test_subclass_wrap_not_read (void)
 {
   g_autoptr(TestServer) server = new_test_server (INCOMING_WRAP);
-  int fd = raw_connect (L_SERVER (server));
+  TestRaw fd = test_connect_raw (L_SERVER (server));
 
   /* Also one that the subclass wrapped is not read until it is taken. */
   TEST_TURN_UNTIL (l_server_has_pending_connections (L_SERVER (server)));
-  fill (fd);
+  test_raw_fill (fd);
   test_turn_all ();
-  g_assert_cmpuint (fill (fd), ==, 0);
-  close (fd);
+  g_assert_cmpuint (test_raw_fill (fd), ==, 0);
+  test_raw_close (fd);
 }
 
 static void
@@ -2042,12 +1518,12 @@ test_subclass_chain_up (void)
 {
   g_autoptr(TestServer) server = new_test_server (INCOMING_CHAIN);
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (L_SERVER (server));
+  TestRaw fd = test_connect_raw (L_SERVER (server));
 
-  peer = take (L_SERVER (server));
+  peer = test_take (L_SERVER (server));
   g_assert_nonnull (peer);
   g_assert_cmpuint (server->n_new_connections, ==, 1);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
@@ -2056,13 +1532,13 @@ test_subclass_refuse (void)
   g_autoptr(TestServer) server = new_test_server (INCOMING_CLOSE);
   g_autoptr(TestTrace) trace = test_trace_new (server);
   guint n_descriptors = test_count_descriptors ();
-  int fds[10];
+  TestRaw fds[10];
 
   for (guint i = 0; i < 10; i++)
-    fds[i] = raw_connect (L_SERVER (server));
+    fds[i] = test_connect_raw (L_SERVER (server));
   test_turn_all ();
   for (guint i = 0; i < 10; i++)
-    assert_raw_read (fds[i], "$");
+    test_assert_raw_read (fds[i], "$");
   test_trace_assert (trace, "");
   g_assert_false (l_server_has_pending_connections (L_SERVER (server)));
   close_crowd (fds);
@@ -2079,7 +1555,7 @@ serve_descriptor (gpointer data)
 
   g_main_context_push_thread_default (context);
   socket = l_socket_new ();
-  l_socket_set_socket_descriptor (socket, GPOINTER_TO_INT (data), L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE,
+  l_socket_set_socket_descriptor (socket, (TestRaw) data, L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE,
                                   &error);
   g_assert_no_error (error);
   while (l_io_device_get_bytes_available (L_IO_DEVICE (socket)) < 5)
@@ -2095,40 +1571,41 @@ static void
 test_subclass_other_thread (void)
 {
   g_autoptr(TestServer) server = new_test_server (INCOMING_KEEP);
-  int fd = raw_connect (L_SERVER (server));
+  TestRaw fd = test_connect_raw (L_SERVER (server));
   GThread *thread;
+  TestRaw descriptor;
 
-  raw_write (fd, "hello");
+  test_raw_write (fd, "hello");
   TEST_TURN_UNTIL (server->descriptors->len == 1);
   /* It comes ready for use. */
-  g_assert_true (fcntl (g_array_index (server->descriptors, int, 0), F_GETFL) & O_NONBLOCK);
-  g_assert_true (fcntl (g_array_index (server->descriptors, int, 0), F_GETFD) & FD_CLOEXEC);
-  thread = g_thread_new ("worker", serve_descriptor, GINT_TO_POINTER (g_array_index (server->descriptors, int, 0)));
+  descriptor = g_array_index (server->descriptors, TestRaw, 0);
+  g_assert_true (test_raw_is_set_up (descriptor));
+  thread = g_thread_new ("worker", serve_descriptor, (gpointer) descriptor);
   g_thread_join (thread);
-  assert_raw_read (fd, "hello$");
+  test_assert_raw_read (fd, "hello$");
   g_assert_cmpuint (server->n_new_connections, ==, 0);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_subclass_wait (void)
 {
   g_autoptr(TestServer) server = new_test_server (INCOMING_KEEP);
-  int fd = raw_connect (L_SERVER (server));
+  TestRaw fd = test_connect_raw (L_SERVER (server));
 
   g_assert_true (l_server_wait_for_new_connection (L_SERVER (server), 5000, NULL));
   g_assert_cmpuint (server->descriptors->len, ==, 1);
-  close (g_array_index (server->descriptors, int, 0));
-  close (fd);
+  test_raw_close (g_array_index (server->descriptors, TestRaw, 0));
+  test_raw_close (fd);
 }
 
 static void
 test_add_pending (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(LSocket) taken = NULL;
-  int raw;
+  TestRaw raw;
   LSocket *socket = test_socket_with_raw_peer (&raw);
 
   l_server_add_pending_connection (server, socket);
@@ -2136,21 +1613,21 @@ test_add_pending (void)
   g_assert_true (l_server_has_pending_connections (server));
   taken = l_server_next_pending_connection (server);
   g_assert_true (taken == socket);
-  raw_write (raw, "hello");
-  assert_text (taken, "hello");
+  test_raw_write (raw, "hello");
+  test_assert_text (taken, "hello");
   g_object_unref (socket);
-  close (raw);
+  test_raw_close (raw);
 }
 
 static void
 test_add_pending_to_accept (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(TestTrace) trace = test_trace_new (server);
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(LSocket) taken = NULL;
   g_autoptr(LSocket) socket = NULL;
-  int raw;
+  TestRaw raw;
 
   socket = test_socket_with_raw_peer (&raw);
   l_server_accept_async (server, NULL, test_store_result, &result);
@@ -2158,37 +1635,37 @@ test_add_pending_to_accept (void)
   test_trace_assert (trace, "");
   taken = finish_accept (server, &result);
   g_assert_true (taken == socket);
-  close (raw);
+  test_raw_close (raw);
 }
 
 static void
 test_add_pending_counts (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) socket = NULL;
   g_autoptr(LSocket) taken = NULL;
-  int raw, fd;
+  TestRaw raw, fd;
 
   socket = test_socket_with_raw_peer (&raw);
   l_server_set_max_pending_connections (server, 1);
   l_server_add_pending_connection (server, socket);
-  fd = raw_connect (server);
+  fd = test_connect_raw (server);
   test_turn_all ();
   taken = l_server_next_pending_connection (server);
   g_assert_true (taken == socket);
   g_assert_false (l_server_has_pending_connections (server));
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-  close (raw);
-  close (fd);
+  test_raw_close (raw);
+  test_raw_close (fd);
 }
 
 static void
 test_add_pending_closed (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) socket = NULL;
   g_autoptr(TestTrace) trace = NULL;
-  int raw;
+  TestRaw raw;
 
   /* What was not taken is closed with the server, whoever has a reference. */
   socket = test_socket_with_raw_peer (&raw);
@@ -2196,8 +1673,8 @@ test_add_pending_closed (void)
   l_server_add_pending_connection (server, socket);
   l_server_close (server);
   test_trace_assert (trace, "state-changed(unconnected) read-channel-finished disconnected about-to-close");
-  assert_raw_read (raw, "$");
-  close (raw);
+  test_assert_raw_read (raw, "$");
+  test_raw_close (raw);
 }
 
 /* Lifetimes */
@@ -2205,20 +1682,20 @@ test_add_pending_closed (void)
 static void
 test_lifetime_held_until_unconnected (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fd = raw_connect (server);
-  gpointer peer = take (server);
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fd = test_connect_raw (server);
+  gpointer peer = test_take (server);
 
   g_object_add_weak_pointer (G_OBJECT (peer), &peer);
   g_object_unref (peer);
   test_turn_all ();
   g_assert_nonnull (peer);
-  assert_raw_read (fd, "");
+  test_assert_raw_read (fd, "");
   test_write (peer, "still here");
   test_turn_all ();
-  assert_raw_read (fd, "still here");
+  test_assert_raw_read (fd, "still here");
 
-  close (fd);
+  test_raw_close (fd);
   TEST_TURN_UNTIL (peer == NULL);
 }
 
@@ -2235,9 +1712,9 @@ answer_and_forget (LServer *server)
 static void
 test_lifetime_write_disconnect_unref (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   GString *text = g_string_new (NULL);
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   g_signal_connect (server, "new-connection", G_CALLBACK (answer_and_forget), NULL);
   while (text->len == 0 || text->str[text->len - 1] != '$')
@@ -2245,22 +1722,22 @@ test_lifetime_write_disconnect_unref (void)
       g_autofree char *part = NULL;
 
       test_turn ();
-      part = raw_read (fd);
+      part = test_raw_read_text (fd);
       g_string_append (text, part);
     }
   g_assert_cmpuint (text->len, ==, 1000001);
   g_string_free (text, TRUE);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_lifetime_server_dropped (void)
 {
-  LServer *server = new_server ("market");
-  int held_fd = raw_connect (server);
-  g_autoptr(LSocket) held = take (server);
-  int forgotten_fd = raw_connect (server);
-  gpointer forgotten = take (server);
+  LServer *server = test_listen ("market");
+  TestRaw held_fd = test_connect_raw (server);
+  g_autoptr(LSocket) held = test_take (server);
+  TestRaw forgotten_fd = test_connect_raw (server);
+  gpointer forgotten = test_take (server);
 
   g_object_add_weak_pointer (G_OBJECT (forgotten), &forgotten);
   g_object_unref (forgotten);
@@ -2268,21 +1745,21 @@ test_lifetime_server_dropped (void)
 
   /* What only the server knew goes with it, and the program's own lives on. */
   g_assert_null (forgotten);
-  assert_raw_read (forgotten_fd, "$");
+  test_assert_raw_read (forgotten_fd, "$");
   test_write (held, "hello");
   test_turn_all ();
-  assert_raw_read (held_fd, "hello");
-  close (held_fd);
+  test_assert_raw_read (held_fd, "hello");
+  test_raw_close (held_fd);
   TEST_TURN_UNTIL (l_socket_get_state (held) == L_SOCKET_STATE_UNCONNECTED);
-  close (forgotten_fd);
+  test_raw_close (forgotten_fd);
 }
 
 static void
 test_lifetime_server_dropped_while_closing (void)
 {
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
   GString *text = g_string_new (NULL);
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
   /* What was accepted for writing is delivered, whoever goes. */
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
@@ -2293,20 +1770,20 @@ test_lifetime_server_dropped_while_closing (void)
       g_autofree char *part = NULL;
 
       test_turn ();
-      part = raw_read (fd);
+      part = test_raw_read_text (fd);
       g_string_append (text, part);
     }
   g_assert_cmpuint (text->len, ==, 1000001);
   g_string_free (text, TRUE);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_lifetime_server_closed (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
-  int fd = raw_connect (server);
-  gpointer peer = take (server);
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw fd = test_connect_raw (server);
+  gpointer peer = test_take (server);
 
   /* Closing ends the listening and not the connections, also not those that only the server holds. */
   g_object_add_weak_pointer (G_OBJECT (peer), &peer);
@@ -2314,8 +1791,8 @@ test_lifetime_server_closed (void)
   l_server_close (server);
   test_turn_all ();
   g_assert_nonnull (peer);
-  assert_raw_read (fd, "");
-  close (fd);
+  test_assert_raw_read (fd, "");
+  test_raw_close (fd);
   TEST_TURN_UNTIL (peer == NULL);
 }
 
@@ -2329,16 +1806,16 @@ drop_in_disconnected (LSocket  *peer,
 static void
 test_lifetime_server_dropped_in_disconnected (void)
 {
-  LServer *server = new_server ("market");
+  LServer *server = test_listen ("market");
   gpointer watched = server;
-  int fd = raw_connect (server);
-  gpointer peer = take (server);
+  TestRaw fd = test_connect_raw (server);
+  gpointer peer = test_take (server);
 
   g_object_add_weak_pointer (G_OBJECT (server), &watched);
   g_object_add_weak_pointer (G_OBJECT (peer), &peer);
   g_signal_connect (peer, "disconnected", G_CALLBACK (drop_in_disconnected), &server);
   g_object_unref (peer);
-  close (fd);
+  test_raw_close (fd);
   TEST_TURN_UNTIL (server == NULL);
   test_turn_all ();
   g_assert_null (watched);
@@ -2356,16 +1833,16 @@ reconnect (LSocket  *peer,
 static void
 test_lifetime_reconnect (void)
 {
-  LServer *server = new_server ("market");
-  LServer *other = new_server ("other");
-  int fd = raw_connect (server);
-  LSocket *peer = take (server);
+  LServer *server = test_listen ("market");
+  LServer *other = test_listen ("other");
+  TestRaw fd = test_connect_raw (server);
+  LSocket *peer = test_take (server);
   g_autoptr(LSocket) far = NULL;
 
   /* A socket that begins something new is no connection of the server any more. */
   g_signal_connect (peer, "disconnected", G_CALLBACK (reconnect), (gpointer) "other");
-  close (fd);
-  far = take (other);
+  test_raw_close (fd);
+  far = test_take (other);
   g_assert_cmpint (l_socket_get_state (peer), ==, L_SOCKET_STATE_CONNECTED);
   g_assert_finalize_object (server);
   g_assert_finalize_object (peer);
@@ -2381,19 +1858,19 @@ test_lifetime_no_leak (void)
 
   for (guint round = 0; round < 50; round++)
     {
-      LServer *server = new_server ("market");
+      LServer *server = test_listen ("market");
       LSocket *client, *peer;
-      int fd;
+      TestRaw fd;
 
       client = test_connect (server, &peer);
-      fd = raw_connect (server);
+      fd = test_connect_raw (server);
       test_write (client, "hello");
       test_write (peer, "there");
       test_turn_all ();
       if (round % 2 == 0)
         l_server_close (server);
       l_socket_disconnect_from_server (client);
-      close (fd);
+      test_raw_close (fd);
       test_turn_all ();
       g_assert_finalize_object (client);
       g_assert_finalize_object (peer);
@@ -2411,304 +1888,74 @@ static void
 test_names_path (void)
 {
   g_autofree char *path = test_build_path ("deep.sock");
-  g_autoptr(LServer) server = new_server (path);
+  g_autoptr(LServer) server = test_listen (path);
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
-  peer = take (server);
+  peer = test_take (server);
   g_assert_cmpstr (l_socket_get_server_name (peer), ==, "deep.sock");
   g_assert_cmpstr (l_socket_get_full_server_name (peer), ==, path);
   g_assert_cmpint (l_socket_get_options (peer), ==, L_SOCKET_OPTIONS_NONE);
-  close (fd);
+  test_raw_close (fd);
 }
 
 static void
 test_names_plain (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
-  peer = take (server);
+  peer = test_take (server);
   g_assert_cmpstr (l_socket_get_server_name (peer), ==, "market");
   g_assert_cmpstr (l_socket_get_full_server_name (peer), ==, l_server_get_full_server_name (server));
-  close (fd);
+  test_raw_close (fd);
   TEST_TURN_UNTIL (l_socket_get_state (peer) == L_SOCKET_STATE_UNCONNECTED);
   g_assert_null (l_socket_get_server_name (peer));
   g_assert_null (l_socket_get_full_server_name (peer));
 }
 
 static void
-test_names_abstract (void)
-{
-  g_autoptr(LServer) server = new_abstract_server ();
-  g_autoptr(LSocket) client = NULL;
-  g_autoptr(LSocket) peer = NULL;
-
-  client = test_connect (server, &peer);
-  g_assert_cmpstr (l_socket_get_server_name (peer), ==, l_server_get_server_name (server));
-  g_assert_cmpstr (l_socket_get_full_server_name (peer), ==, l_server_get_server_name (server));
-  g_assert_cmpint (l_socket_get_options (peer), ==, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE);
-}
-
-static void
-test_names_nul (void)
-{
-  g_autofree char *name = get_abstract_name ();
-  g_autofree char *bytes = g_strdup_printf ("%s?x?", name);
-  g_autofree char *shown = g_strdup_printf ("%s@x@", name);
-  gsize length = strlen (bytes);
-  g_autoptr(GSocketAddress) address = NULL;
-  g_autoptr(GSocketAddress) shorter = NULL;
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(LSocket) client = l_socket_new ();
-  g_autoptr(LSocket) stranger = l_socket_new ();
-  g_autoptr(LSocket) peer = NULL;
-  g_autoptr(GError) error = NULL;
-
-  bytes[length - 1] = bytes[length - 3] = '\0';
-  address = g_unix_socket_address_new_with_type (bytes, length, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-  shorter = g_unix_socket_address_new_with_type (bytes, length - 1, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-  g_assert_true (l_server_listen_address (server, address, &error));
-  g_assert_no_error (error);
-  g_assert_cmpstr (l_server_get_server_name (server), ==, shown);
-  g_assert_cmpstr (l_server_get_full_server_name (server), ==, shown);
-
-  /* Every byte counts, the last NUL too. */
-  l_socket_connect_to_address (stranger, shorter, L_OPEN_MODE_READ_WRITE);
-  g_assert_cmpint (l_socket_get_error (stranger), ==, L_SOCKET_ERROR_CONNECTION_REFUSED);
-
-  l_socket_connect_to_address (client, address, L_OPEN_MODE_READ_WRITE);
-  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
-  peer = take (server);
-  g_assert_cmpstr (l_socket_get_server_name (peer), ==, shown);
-  g_assert_cmpstr (l_socket_get_full_server_name (peer), ==, shown);
-  g_assert_cmpstr (l_socket_get_full_server_name (client), ==, shown);
-  g_assert_cmpint (l_socket_get_options (peer), ==, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE);
-}
-
-static void
-test_names_peer_address (void)
-{
-  g_autoptr(LServer) server = new_server ("market");
-  g_autofree char *path = test_build_path ("client");
-  struct sockaddr_un native = { .sun_family = AF_UNIX };
-  g_autoptr(LSocket) named = NULL;
-  g_autoptr(LSocket) nameless = NULL;
-  GSocketAddress *address;
-  int fds[2];
-
-  /* The address is the peer's: of a client that has bound itself, and of a usual one. */
-  fds[0] = socket (AF_UNIX, SOCK_STREAM, 0);
-  memcpy (native.sun_path, path, strlen (path));
-  g_assert_cmpint (bind (fds[0], (struct sockaddr *) &native, sizeof native), ==, 0);
-  memset (&native.sun_path, 0, sizeof native.sun_path);
-  memcpy (native.sun_path, l_server_get_full_server_name (server), strlen (l_server_get_full_server_name (server)));
-  g_assert_cmpint (connect (fds[0], (struct sockaddr *) &native, sizeof native), ==, 0);
-  named = take (server);
-  address = l_socket_get_address (named);
-  g_assert_true (G_IS_UNIX_SOCKET_ADDRESS (address));
-  g_assert_cmpstr (g_unix_socket_address_get_path (G_UNIX_SOCKET_ADDRESS (address)), ==, path);
-  g_assert_cmpstr (l_socket_get_server_name (named), ==, "market");
-
-  fds[1] = raw_connect (server);
-  nameless = take (server);
-  address = l_socket_get_address (nameless);
-  if (address != NULL)
-    g_assert_cmpuint (g_unix_socket_address_get_path_len (G_UNIX_SOCKET_ADDRESS (address)), ==, 0);
-
-  close (fds[0]);
-  close (fds[1]);
-  g_unlink (path);
-}
-
-static void
 test_names_state (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(LSocket) peer = NULL;
-  int fd = raw_connect (server);
+  TestRaw fd = test_connect_raw (server);
 
-  peer = take (server);
+  peer = test_take (server);
   g_assert_cmpint (l_socket_get_state (peer), ==, L_SOCKET_STATE_CONNECTED);
   g_assert_true (l_socket_is_valid (peer));
   g_assert_true (l_io_device_is_open (L_IO_DEVICE (peer)));
   g_assert_cmpint (l_io_device_get_open_mode (L_IO_DEVICE (peer)), ==, L_OPEN_MODE_READ_WRITE);
-  g_assert_true (fcntl (l_socket_get_socket_descriptor (peer), F_GETFL) & O_NONBLOCK);
-  g_assert_true (fcntl (l_socket_get_socket_descriptor (peer), F_GETFD) & FD_CLOEXEC);
-  close (fd);
-}
-
-/* Out of descriptors */
-
-static void
-test_exhausted (void)
-{
-  g_autoptr(LServer) server = new_server ("market");
-  g_autoptr(TestTrace) trace = NULL;
-  g_autoptr(LSocket) client = NULL;
-  g_autoptr(LSocket) peer = NULL;
-  gint64 begin;
-  int fds[2];
-
-  client = test_connect (server, &peer);
-  trace = test_trace_new (server);
-  for (guint episode = 0; episode < 2; episode++)
-    {
-      fds[episode] = raw_connect (server);
-      exhaust_descriptors ();
-      TEST_TURN_UNTIL (test_trace_has (trace, "error(resource)"));
-      g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_RESOURCE);
-      g_assert_nonnull (l_server_get_error_string (server));
-      g_assert_true (l_server_is_listening (server));
-
-      /* It tells once, rests, and those who are connected notice nothing. */
-      g_assert_cmpfloat (measure_load (400), <, 0.3);
-      test_write (client, "ping");
-      assert_text (peer, "ping");
-      test_write (peer, "pong");
-      assert_text (client, "pong");
-      test_trace_assert (trace, "error(resource)");
-
-      restore_descriptors ();
-      begin = g_get_monotonic_time ();
-      TEST_TURN_UNTIL (l_server_has_pending_connections (server));
-      g_assert_cmpint (g_get_monotonic_time () - begin, <, 3 * G_TIME_SPAN_SECOND);
-      test_trace_assert (trace, "new-connection");
-      g_assert_cmpuint (count_pending (server), ==, 1);
-    }
-
-  close (fds[0]);
-  close (fds[1]);
-}
-
-static void
-test_exhausted_close_in_error (void)
-{
-  g_autoptr(LServer) server = new_server ("market");
-  int fd = raw_connect (server);
-
-  g_signal_connect (server, "error", G_CALLBACK (close_server), NULL);
-  exhaust_descriptors ();
-  TEST_TURN_UNTIL (!l_server_is_listening (server));
-  restore_descriptors ();
-  assert_idle (server);
-  test_turn_all ();
-  assert_raw_read (fd, "$");
-  close (fd);
-}
-
-static void
-test_exhausted_drop_in_error (void)
-{
-  LServer *server = new_server ("market");
-  gpointer watched = server;
-  int fd = raw_connect (server);
-
-  g_object_add_weak_pointer (G_OBJECT (server), &watched);
-  g_signal_connect_swapped (server, "error", G_CALLBACK (drop), &server);
-  exhaust_descriptors ();
-  TEST_TURN_UNTIL (server == NULL);
-  restore_descriptors ();
-  g_assert_null (watched);
-  test_turn_all ();
-  assert_raw_read (fd, "$");
-  close (fd);
-}
-
-static void
-test_exhausted_wait (void)
-{
-  g_autoptr(LServer) server = new_server ("market");
-  g_autoptr(TestTrace) trace = test_trace_new (server);
-  gboolean timed_out = FALSE;
-  int fd = raw_connect (server);
-  clock_t begin;
-
-  exhaust_descriptors ();
-  begin = clock ();
-  g_assert_false (l_server_wait_for_new_connection (server, 300, &timed_out));
-  g_assert_cmpint (clock () - begin, <, CLOCKS_PER_SEC / 10);
-  g_assert_true (timed_out);
-  test_trace_assert (trace, "error(resource)");
-  restore_descriptors ();
-
-  g_assert_true (l_server_wait_for_new_connection (server, 5000, &timed_out));
-  g_assert_false (timed_out);
-  test_trace_assert (trace, "new-connection");
-  close (fd);
-}
-
-static void
-test_exhausted_listen (void)
-{
-  g_autoptr(LServer) server = l_server_new ();
-  g_autoptr(GError) error = NULL;
-  g_autofree char *path = test_build_path ("market");
-
-  exhaust_descriptors ();
-  g_assert_false (l_server_listen (server, "market", &error));
-  restore_descriptors ();
-  assert_server_error (server, error, L_SOCKET_ERROR_RESOURCE);
-  assert_idle (server);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
-
-  g_clear_error (&error);
-  g_assert_true (l_server_listen (server, "market", &error));
-  g_assert_no_error (error);
-}
-
-/* Removing */
-
-static void
-test_remove (void)
-{
-  g_autoptr(LServer) server = NULL;
-  g_autofree char *path = test_build_path ("market");
-  g_autoptr(GError) error = NULL;
-
-  g_assert_true (l_server_remove ("market", L_SERVER_OPTIONS_NONE, &error));
-  g_assert_no_error (error);
-
-  server = new_server ("market");
-  g_assert_false (l_server_remove ("market", L_SERVER_OPTIONS_NONE, &error));
-  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ADDRESS_IN_USE);
-  g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
-  g_assert_false (l_server_remove ("market", L_SERVER_OPTIONS_NONE, NULL));
-
-  l_server_set_unlink_on_close (server, FALSE);
-  l_server_close (server);
-  g_clear_error (&error);
-  g_assert_true (l_server_remove ("market", L_SERVER_OPTIONS_NONE, &error));
-  g_assert_no_error (error);
-  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  g_assert_true (test_raw_is_set_up (l_socket_get_socket_descriptor (peer)));
+  test_raw_close (fd);
 }
 
 static void
 test_crowd (void)
 {
-  g_autoptr(LServer) server = new_server ("market");
+  g_autoptr(LServer) server = test_listen ("market");
   g_autoptr(GPtrArray) taken = g_ptr_array_new_with_free_func (g_object_unref);
-  int fds[200];
+  TestRaw fds[200];
 
   g_signal_connect (server, "new-connection", G_CALLBACK (take_in_handler), taken);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      fds[i] = raw_connect (server);
-      raw_write (fds[i], "x");
+      fds[i] = test_connect_raw (server);
+      test_raw_write (fds[i], "x");
     }
   TEST_TURN_UNTIL (taken->len == G_N_ELEMENTS (fds));
   test_turn_all ();
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      assert_text (taken->pdata[i], "x");
+      test_assert_text (taken->pdata[i], "x");
       test_write (taken->pdata[i], "y");
     }
   test_turn_all ();
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      assert_raw_read (fds[i], "y");
-      close (fds[i]);
+      test_assert_raw_read (fds[i], "y");
+      test_raw_close (fds[i]);
     }
 }
 
@@ -2716,17 +1963,6 @@ int
 main (int   argc,
       char *argv[])
 {
-  static const struct { const char *path; WrongDescriptor kind; } wrong[] = {
-    { "/server/descriptor/not-a-file", NOT_A_FILE },
-    { "/server/descriptor/not-a-socket", NOT_A_SOCKET },
-    { "/server/descriptor/not-bound", NOT_BOUND },
-    { "/server/descriptor/not-listening", NOT_LISTENING },
-    { "/server/descriptor/datagram", NOT_STREAM },
-    { "/server/descriptor/seqpacket", NOT_STREAM_BUT_LISTENING },
-    { "/server/descriptor/inet", NOT_UNIX },
-    { "/server/descriptor/connected", CONNECTED },
-  };
-
   test_init (&argc, &argv);
 
   /* GTask has a thread with a descriptor that stays. */
@@ -2742,10 +1978,7 @@ main (int   argc,
 
   test_add ("/server/listen/plain", test_listen_plain);
   test_add ("/server/listen/path", test_listen_path);
-  test_add ("/server/listen/abstract", test_listen_abstract);
-  test_add ("/server/listen/address-path", test_listen_address_path);
-  test_add ("/server/listen/address-unsupported", test_listen_address_unsupported);
-  for (guint i = 0; i < G_N_ELEMENTS (bad_names); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (bad_names) - (test_is_unix () ? 0 : 2); i++)
     {
       g_autofree char *path = g_strdup_printf ("/server/listen/bad-name/%u", i);
 
@@ -2755,20 +1988,10 @@ main (int   argc,
   test_add ("/server/listen/in-use", test_listen_in_use);
   test_add ("/server/listen/again-after-close", test_listen_again_after_close);
   test_add ("/server/listen/success-clears-error", test_listen_success_clears_error);
-  test_add ("/server/listen/missing-directory", test_listen_missing_directory);
-  test_add ("/server/listen/closed-in-notify", test_listen_closed_in_notify);
-  test_add ("/server/listen/backlog", test_listen_backlog);
-  test_add ("/server/listen/default-backlog", test_listen_default_backlog);
 
-  test_add ("/server/descriptor/path", test_descriptor_path);
-  test_add ("/server/descriptor/unlink", test_descriptor_unlink);
-  test_add ("/server/descriptor/abstract", test_descriptor_abstract);
-  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
-    test_add_data (wrong[i].path, GINT_TO_POINTER (wrong[i].kind), test_descriptor_wrong);
 
   test_add ("/server/close/idle", test_close_idle);
   test_add ("/server/close/clears-error", test_close_clears_error);
-  test_add ("/server/close/without-unlink", test_close_without_unlink);
   test_add ("/server/close/pending", test_close_pending);
   test_add ("/server/close/connections-live-on", test_close_connections_live_on);
   test_add ("/server/close/in-new-connection", test_close_in_new_connection);
@@ -2791,7 +2014,8 @@ main (int   argc,
   test_add ("/server/queue/lower-limit", test_queue_lower_limit);
   test_add ("/server/queue/taking-makes-room", test_queue_taking_makes_room);
   test_add ("/server/queue/full-is-idle", test_queue_full_is_idle);
-  test_add ("/server/queue/not-read", test_queue_not_read);
+  if (test_is_unix ())
+    test_add ("/server/queue/not-read", test_queue_not_read);
   test_add ("/server/queue/client-gone", test_queue_client_gone);
 
   test_add ("/server/accept/queued", test_accept_queued);
@@ -2822,7 +2046,8 @@ main (int   argc,
   test_add ("/server/thread/own-context", test_thread_own_context);
 
   test_add ("/server/subclass/wrap", test_subclass_wrap);
-  test_add ("/server/subclass/wrap-not-read", test_subclass_wrap_not_read);
+  if (test_is_unix ())
+    test_add ("/server/subclass/wrap-not-read", test_subclass_wrap_not_read);
   test_add ("/server/subclass/chain-up", test_subclass_chain_up);
   test_add ("/server/subclass/refuse", test_subclass_refuse);
   test_add ("/server/subclass/other-thread", test_subclass_other_thread);
@@ -2843,20 +2068,8 @@ main (int   argc,
 
   test_add ("/server/names/path", test_names_path);
   test_add ("/server/names/plain", test_names_plain);
-  test_add ("/server/names/abstract", test_names_abstract);
-  test_add ("/server/names/nul", test_names_nul);
-  test_add ("/server/names/peer-address", test_names_peer_address);
   test_add ("/server/names/state", test_names_state);
 
-  if (!is_under_valgrind ())
-    {
-      test_add ("/server/exhausted/accept", test_exhausted);
-      test_add ("/server/exhausted/close-in-error", test_exhausted_close_in_error);
-      test_add ("/server/exhausted/drop-in-error", test_exhausted_drop_in_error);
-      test_add ("/server/exhausted/wait", test_exhausted_wait);
-    }
-  test_add ("/server/exhausted/listen", test_exhausted_listen);
-  test_add ("/server/remove", test_remove);
   test_add ("/server/crowd", test_crowd);
 
   return test_run ();

@@ -2,20 +2,14 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include "test-failure.h"
 #include "test-util.h"
 
-#include <fcntl.h>
-#include <gio/gunixsocketaddress.h>
-#include <glib/gstdio.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* The state machine: every path of it, signal by signal, with what the accessors say in each handler. The peer is a
- * plain descriptor, so nothing of what is tested stands at both ends. */
+ * plain descriptor or handle, so nothing of what is tested stands at both ends. What only Unix has is in
+ * test-socket-unix.c. */
 
 #define READ_WRITE L_OPEN_MODE_READ_WRITE
 
@@ -35,10 +29,10 @@
 typedef struct
 {
   char      *path;
-  int        listener;
+  TestRaw    listener;
   LSocket   *socket;
   TestTrace *trace;
-  int        raw;
+  TestRaw    raw;
 } Link;
 
 static void
@@ -71,7 +65,7 @@ static void
 link_close_raw (Link *link)
 {
   if (link->raw >= 0)
-    close (link->raw);
+    test_raw_close (link->raw);
   link->raw = -1;
 }
 
@@ -80,7 +74,8 @@ static void
 link_clear (Link *link)
 {
   link_close_raw (link);
-  close (link->listener);
+  if (link->listener >= 0)
+    test_raw_close (link->listener);
   test_trace_free (link->trace);
   if (link->socket != NULL)
     g_assert_finalize_object (link->socket);
@@ -152,246 +147,9 @@ test_connect_path (void)
   link_clear (&link);
 }
 
-static void
-test_connect_temp_directory (void)
-{
-  g_autofree char *old = g_strdup (g_getenv ("TMPDIR"));
-  g_autofree char *directory = test_build_path ("temp");
-  g_autofree char *path = g_build_filename (directory, "market", NULL);
-  g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(TestTrace) trace = test_trace_new_full (socket);
-  int listener;
-
-  g_assert_cmpint (g_mkdir (directory, 0700), ==, 0);
-  listener = test_raw_listen (path, 1);
-  g_setenv ("TMPDIR", directory, TRUE);
-  l_socket_set_options (socket, L_SOCKET_OPTIONS_TEMP_DIRECTORY);
-  l_socket_connect_to_server (socket, "market", READ_WRITE);
-  test_trace_assert_lines (trace,
-                           CONNECTING
-                           "state-changed(connected) connected ovd 0 market ~/temp/market unknown\n"
-                           "connected connected ovd 0 market ~/temp/market unknown\n");
-
-  if (old != NULL)
-    g_setenv ("TMPDIR", old, TRUE);
-  else
-    g_unsetenv ("TMPDIR");
-  close (listener);
-}
-
-static int
-listen_abstract (GSocketAddress *address)
-{
-  char native[256];
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  g_assert_true (g_socket_address_to_native (address, native, sizeof native, NULL));
-  g_assert_cmpint (bind (fd, (struct sockaddr *) native, g_socket_address_get_native_size (address)), ==, 0);
-  g_assert_cmpint (listen (fd, 1), ==, 0);
-
-  return fd;
-}
-
-static void
-test_connect_abstract (void)
-{
-  g_autofree char *name = g_strdup_printf ("lsocket-%d", getpid ());
-  g_autoptr(GSocketAddress) address =
-    g_unix_socket_address_new_with_type (name, -1, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-  g_autofree char *expected =
-    g_strdup_printf ("state-changed(connecting) connecting --- 0 %s - unknown\n"
-                     "state-changed(connected) connected ovd 0 %s %s unknown\n"
-                     "connected connected ovd 0 %s %s unknown\n", name, name, name, name, name);
-  g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(TestTrace) trace = test_trace_new_full (socket);
-  int listener = listen_abstract (address);
-
-  l_socket_set_options (socket, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE);
-  l_socket_connect_to_server (socket, name, READ_WRITE);
-  test_trace_assert_lines (trace, expected);
-  close (listener);
-}
-
-static void
-test_connect_address_path (void)
-{
-  g_autoptr(GSocketAddress) address = NULL;
-  GSocketAddress *peer_address;
-  Link link;
-
-  link_init (&link);
-  address = g_unix_socket_address_new (link.path);
-  l_socket_connect_to_address (link.socket, address, READ_WRITE);
-  test_trace_assert_lines (link.trace,
-                           "state-changed(connecting) connecting --- 0 - - unknown\n"
-                           "state-changed(connected) connected ovd 0 market ~/market unknown\n"
-                           "connected connected ovd 0 market ~/market unknown\n");
-
-  peer_address = l_socket_get_address (link.socket);
-  g_assert_true (G_IS_UNIX_SOCKET_ADDRESS (peer_address));
-  g_assert_cmpstr (g_unix_socket_address_get_path (G_UNIX_SOCKET_ADDRESS (peer_address)), ==, link.path);
-  link_clear (&link);
-}
-
-/* Names that differ behind a NUL do not meet. */
-static void
-test_connect_address_abstract_nul (void)
-{
-  g_autofree char *prefix = g_strdup_printf ("lsocket-%d", getpid ());
-  g_autofree char *name = g_strdup_printf ("%s@x", prefix);
-  gsize length = strlen (name);
-  g_autoptr(GSocketAddress) address = NULL;
-  g_autoptr(GSocketAddress) other = NULL;
-  g_autoptr(LSocket) socket = l_socket_new ();
-  int listener;
-
-  name[strlen (prefix)] = '\0';
-  address = g_unix_socket_address_new_with_type (name, length, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-  other = g_unix_socket_address_new_with_type (name, length - 2, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-  listener = listen_abstract (address);
-
-  l_socket_connect_to_address (socket, other, READ_WRITE);
-  g_assert_cmpint (l_socket_get_error (socket), ==, L_SOCKET_ERROR_CONNECTION_REFUSED);
-
-  l_socket_connect_to_address (socket, address, READ_WRITE);
-  g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
-  g_assert_true (g_str_has_suffix (l_socket_get_full_server_name (socket), "@x"));
-  close (listener);
-}
-
 /* Failing to connect */
 
-typedef struct
-{
-  const char    *cause;
-  const char    *name;    /* “~” stands for the directory */
-  void        (* set_up) (const char *path);
-  void        (* undo)   (void);
-  LSocketError   error;
-  LSocketOptions options;
-} Failure;
-
-static void
-make_stale (const char *path)
-{
-  close (test_raw_listen (path, 1));
-}
-
-static void
-make_file (const char *path)
-{
-  g_assert_true (g_file_set_contents (path, "no socket", -1, NULL));
-}
-
-static int kept_fd = -1;
-
-static void
-close_kept (void)
-{
-  close (kept_fd);
-}
-
-static void
-make_datagram (const char *path)
-{
-  g_autoptr(GSocketAddress) address = g_unix_socket_address_new (path);
-  char native[256];
-
-  kept_fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  g_assert_true (g_socket_address_to_native (address, native, sizeof native, NULL));
-  g_assert_cmpint (bind (kept_fd, (struct sockaddr *) native, g_socket_address_get_native_size (address)), ==, 0);
-}
-
-/* bound, and listen() not called yet */
-static void
-make_bound (const char *path)
-{
-  g_autoptr(GSocketAddress) address = g_unix_socket_address_new (path);
-  char native[256];
-
-  kept_fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_true (g_socket_address_to_native (address, native, sizeof native, NULL));
-  g_assert_cmpint (bind (kept_fd, (struct sockaddr *) native, g_socket_address_get_native_size (address)), ==, 0);
-}
-
-static void
-make_dangling_link (const char *path)
-{
-  g_assert_cmpint (symlink ("/nonexistent/target", path), ==, 0);
-}
-
-static void
-make_link_loop (const char *path)
-{
-  g_assert_cmpint (symlink (path, path), ==, 0);
-}
-
-static void
-make_parent_file (const char *path)
-{
-  g_autofree char *parent = g_path_get_dirname (path);
-
-  g_unlink (parent);
-  make_file (parent);
-}
-
-static void
-make_forbidden (const char *path)
-{
-  kept_fd = test_raw_listen (path, 1);
-  g_assert_cmpint (g_chmod (path, 0), ==, 0);
-  if (getuid () == 0)
-    g_assert_cmpint (seteuid (65534), ==, 0);
-}
-
-static void
-allow_again (void)
-{
-  if (getuid () == 0)
-    g_assert_cmpint (seteuid (0), ==, 0);
-  close_kept ();
-}
-
-static void
-make_directory_of_others (const char *path)
-{
-  g_assert_cmpint (g_chmod (test_get_directory (), 0777), ==, 0);
-}
-
-static void
-make_directory_ours (void)
-{
-  g_assert_cmpint (g_chmod (test_get_directory (), 0700), ==, 0);
-}
-
-static struct rlimit descriptor_limit;
-
-static void
-limit_descriptors (const char *path)
-{
-  struct rlimit limit;
-  int lowest = dup (0);
-
-  kept_fd = test_raw_listen (path, 1);
-  close (lowest);
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &descriptor_limit), ==, 0);
-  limit = descriptor_limit;
-  limit.rlim_cur = lowest;
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-}
-
-static void
-restore_limit (void)
-{
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &descriptor_limit), ==, 0);
-  close_kept ();
-}
-
-#define LONG_NAME                                                            \
-  "/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn" \
-  "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
-
-static const Failure failures[] = {
+static const TestFailure failures[] = {
   { "no-such-name", "nobody", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
   { "no-such-path", "~/nobody", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
   { "empty", "", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
@@ -399,96 +157,7 @@ static const Failure failures[] = {
   { "dot-dot", "..", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
   { "slash-inside", "a/b", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
   { "dot-slash", "./x", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "pipe-name", "\\\\.\\pipe\\market", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "too-long", LONG_NAME, NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "abstract-too-long", LONG_NAME, NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE },
-  { "abstract-empty", "", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE },
-  { "abstract-nobody", "lsocket-nobody-is-here", NULL, NULL, L_SOCKET_ERROR_CONNECTION_REFUSED,
-    L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE },
-  { "stale", "~/stale", make_stale, NULL, L_SOCKET_ERROR_CONNECTION_REFUSED },
-  { "not-listening", "~/bound", make_bound, close_kept, L_SOCKET_ERROR_CONNECTION_REFUSED },
-  { "regular-file", "~/file", make_file, NULL, L_SOCKET_ERROR_CONNECTION_REFUSED },
-  { "datagram", "~/datagram", make_datagram, close_kept, L_SOCKET_ERROR_UNSUPPORTED_OPERATION },
-  { "dangling-link", "~/dangling", make_dangling_link, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "link-loop", "~/loop", make_link_loop, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "directory-missing", "~/missing/market", NULL, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "not-a-directory", "~/parent/market", make_parent_file, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { "no-permission", "~/forbidden", make_forbidden, allow_again, L_SOCKET_ERROR_ACCESS },
-  { "directory-of-others", "others", make_directory_of_others, make_directory_ours, L_SOCKET_ERROR_ACCESS },
-  { "no-descriptors", "~/limited", limit_descriptors, restore_limit, L_SOCKET_ERROR_RESOURCE },
 };
-
-/* By signals, by an async and by a sync call, with the same error; nothing stays open. */
-static void
-test_connect_fails (gconstpointer data)
-{
-  const Failure *failure = data;
-  g_autofree char *name = NULL;
-  g_autofree char *expected = NULL;
-  g_autofree char *error_string = NULL;
-  g_autoptr(GEnumClass) klass = g_type_class_ref (L_TYPE_SOCKET_ERROR);
-  const char *nick = g_enum_get_value (klass, failure->error)->value_nick;
-  g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(TestTrace) trace = test_trace_new_full (socket);
-  g_autoptr(GAsyncResult) result = NULL;
-  g_autoptr(GError) async_error = NULL;
-  g_autoptr(GError) sync_error = NULL;
-
-  if (failure->name[0] == '~')
-    name = g_strconcat (test_get_directory (), failure->name + 1, NULL);
-  else
-    name = g_strdup (failure->name);
-  expected = g_strdup_printf ("state-changed(connecting) connecting --- 0 %s - unknown\n"
-                              "error(%s) connecting --- 0 %s - %s\n"
-                              "state-changed(unconnected) unconnected --- 0 - - %s\n",
-                              failure->name, nick, failure->name, nick, nick);
-
-  l_socket_set_options (socket, failure->options);
-  if (failure->set_up != NULL)
-    failure->set_up (name);
-
-  l_socket_connect_to_server (socket, name, READ_WRITE);
-  test_trace_assert_lines (trace, expected);
-  error_string = g_strdup (l_io_device_get_error_string (L_IO_DEVICE (socket)));
-  g_assert_nonnull (strstr (error_string, name));
-
-  l_socket_connect_to_server_async (socket, name, READ_WRITE, NULL, test_store_result, &result);
-  g_assert_null (result);
-  test_trace_assert_lines (trace, expected);
-
-  g_assert_false (l_socket_connect_to_server_sync (socket, name, READ_WRITE, NULL, &sync_error));
-  g_assert_error (sync_error, L_SOCKET_ERROR, (int) failure->error);
-  g_assert_cmpstr (sync_error->message, ==, error_string);
-  test_trace_assert_lines (trace, expected);
-
-  if (failure->undo != NULL)
-    failure->undo ();
-
-  TEST_TURN_UNTIL (result != NULL);
-  g_assert_false (l_socket_connect_to_server_finish (socket, result, &async_error));
-  g_assert_error (async_error, L_SOCKET_ERROR, (int) failure->error);
-  g_assert_cmpstr (async_error->message, ==, error_string);
-  test_trace_assert (trace, "");
-}
-
-static void
-test_connect_address_fails (void)
-{
-  g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(TestTrace) trace = test_trace_new_full (socket);
-  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
-  g_autoptr(GSocketAddress) inet = g_inet_socket_address_new (loopback, 80);
-  g_autoptr(GSocketAddress) cut = g_unix_socket_address_new (LONG_NAME LONG_NAME);
-  g_autoptr(GSocketAddress) anonymous =
-    g_unix_socket_address_new_with_type ("", 0, G_UNIX_SOCKET_ADDRESS_ANONYMOUS);
-
-  l_socket_connect_to_address (socket, inet, READ_WRITE);
-  test_trace_assert (trace, "state-changed(connecting) error(unsupported-operation) state-changed(unconnected)");
-  l_socket_connect_to_address (socket, cut, READ_WRITE);
-  test_trace_assert (trace, "state-changed(connecting) error(server-not-found) state-changed(unconnected)");
-  l_socket_connect_to_address (socket, anonymous, READ_WRITE);
-  test_trace_assert (trace, "state-changed(connecting) error(server-not-found) state-changed(unconnected)");
-}
 
 static void
 test_connect_no_mode (void)
@@ -608,7 +277,7 @@ static void
 busy_init (Busy *busy)
 {
   link_init (&busy->link);
-  close (busy->link.listener);
+  test_raw_close (busy->link.listener);
   busy->link.listener = test_raw_listen (busy->link.path, 0);
   busy->fillers = test_raw_fill_backlog (busy->link.path);
 }
@@ -623,7 +292,7 @@ busy_clear (Busy *busy)
 static void
 busy_free_one (Busy *busy)
 {
-  close (test_raw_accept (busy->link.listener));
+  test_raw_close (test_raw_accept (busy->link.listener));
 }
 
 static void
@@ -644,7 +313,7 @@ test_backlog_freed (void)
 static gpointer
 accept_one (gpointer listener)
 {
-  close (test_raw_accept (GPOINTER_TO_INT (listener)));
+  test_raw_close (test_raw_accept ((TestRaw) listener));
   return NULL;
 }
 
@@ -657,7 +326,7 @@ test_backlog_waited_for (void)
 
   busy_init (&busy);
   l_socket_connect_to_server (busy.link.socket, "market", READ_WRITE);
-  thread = g_thread_new ("accept", accept_one, GINT_TO_POINTER (busy.link.listener));
+  thread = g_thread_new ("accept", accept_one, (gpointer) busy.link.listener);
   g_assert_true (l_socket_wait_for_connected (busy.link.socket, -1));
   g_thread_join (thread);
   /* The backlog is empty again: whatever is tried now tells at once. */
@@ -767,17 +436,19 @@ test_backlog_dropped (void)
 static void
 test_backlog_server_gone (void)
 {
+  g_autofree char *expected = NULL;
   Busy busy;
 
   busy_init (&busy);
   l_socket_connect_to_server (busy.link.socket, "market", READ_WRITE);
   test_trace_clear (busy.link.trace);
-  close (busy.link.listener);
-  busy.link.listener = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+  test_raw_close (busy.link.listener);
+  busy.link.listener = -1;
   turn_until_unconnected (&busy.link);
-  test_trace_assert_lines (busy.link.trace,
-                           "error(connection-refused) connecting --- 0 market - connection-refused\n"
-                           "state-changed(unconnected) unconnected --- 0 - - connection-refused\n");
+  expected = g_strdup_printf ("error(%s) connecting --- 0 market - %s\n"
+                              "state-changed(unconnected) unconnected --- 0 - - %s\n",
+                              test_get_gone_error (), test_get_gone_error (), test_get_gone_error ());
+  test_trace_assert_lines (busy.link.trace, expected);
   busy_clear (&busy);
 }
 
@@ -1078,7 +749,7 @@ test_remote_close_large (void)
 
   link_init_connected (&link);
   l_io_device_set_read_buffer_size (L_IO_DEVICE (link.socket), 1000);
-  g_assert_cmpint (send (link.raw, data, 150000, 0), ==, 150000);
+  g_assert_cmpint (test_raw_send (link.raw, data, 150000), ==, 150000);
   TEST_TURN_UNTIL (test_trace_has (link.trace, "ready-read"));
   g_assert_cmpuint (l_io_device_get_bytes_available (L_IO_DEVICE (link.socket)), ==, 1000);
   link_close_raw (&link);
@@ -1099,7 +770,7 @@ test_half_close_default (void)
   test_write_large (link.socket);
   test_turn_all ();
   test_trace_clear (link.trace);
-  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (link.raw);
   TEST_TURN_UNTIL (test_trace_has (link.trace, "state-changed(closing)"));
   g_assert_cmpuint (test_raw_read_to_end (link.raw), ==, TEST_LARGE);
   test_trace_assert_lines (link.trace,
@@ -1116,7 +787,7 @@ test_half_close_idle (void)
 
   link_init_connected (&link);
   test_raw_write (link.raw, "question");
-  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (link.raw);
   turn_until_unconnected (&link);
   test_trace_assert_lines (link.trace,
                            "ready-read connected ovd 8 market ~/market unknown\n"
@@ -1133,7 +804,7 @@ test_half_open (void)
   l_socket_set_half_open (link.socket, TRUE);
   link_connect (&link);
   test_raw_write (link.raw, "question");
-  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (link.raw);
   TEST_TURN_UNTIL (test_trace_has (link.trace, "read-channel-finished"));
   test_turn_all ();
   test_trace_assert_lines (link.trace,
@@ -1158,7 +829,7 @@ test_half_open_then_closed (void)
   link_init (&link);
   l_socket_set_half_open (link.socket, TRUE);
   link_connect (&link);
-  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (link.raw);
   TEST_TURN_UNTIL (test_trace_has (link.trace, "read-channel-finished"));
   test_trace_clear (link.trace);
   link_close_raw (&link);
@@ -1247,7 +918,7 @@ test_shutdown_write_both (void)
   shut_down_write (link.socket);
   test_turn_all ();
   test_trace_clear (link.trace);
-  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (link.raw);
   test_turn_all ();
   g_assert_cmpuint (test_raw_read_to_end (link.raw), ==, TEST_LARGE);
   turn_until_unconnected (&link);
@@ -1353,7 +1024,7 @@ test_shutdown_output_stream_dropped (void)
 
   link_init_connected (&link);
   l_socket_set_half_open (link.socket, TRUE);
-  g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
+  test_raw_shut_down_write (link.raw);
   TEST_TURN_UNTIL (test_trace_has (link.trace, "read-channel-finished"));
   test_trace_clear (link.trace);
 
@@ -1444,13 +1115,13 @@ test_abort_ended (void)
   "disconnected unconnected --- 0 - - unknown\n"
 
 static gpointer
-read_in_thread (gpointer fd)
+read_in_thread (gpointer raw)
 {
   static char buffer[65536];
   gsize count = 0;
   gssize n;
 
-  while ((n = recv (GPOINTER_TO_INT (fd), buffer, sizeof buffer, 0)) > 0)
+  while ((n = test_raw_receive ((TestRaw) raw, buffer, sizeof buffer)) > 0)
     count += n;
 
   return GSIZE_TO_POINTER (count);
@@ -1479,7 +1150,7 @@ test_close_sync (void)
 
   link_init_connected (&link);
   test_write_large (link.socket);
-  reader = g_thread_new ("reader", read_in_thread, GINT_TO_POINTER (link.raw));
+  reader = g_thread_new ("reader", read_in_thread, (gpointer) link.raw);
   close_stream (link.socket);
   g_assert_cmpuint (GPOINTER_TO_SIZE (g_thread_join (reader)), ==, TEST_LARGE);
   test_trace_assert_lines (link.trace,
@@ -1718,7 +1389,7 @@ test_again_in_handler (gconstpointer event)
   g_autofree char *expected = NULL;
   g_autofree char *text = NULL;
   const char *before = "";
-  int raw;
+  TestRaw raw;
   Link link;
 
   if (g_str_equal (event, "read-channel-finished"))
@@ -1742,7 +1413,7 @@ test_again_in_handler (gconstpointer event)
   test_write (link.socket, "new");
   text = test_raw_read (raw, 3);
   g_assert_cmpstr (text, ==, "new");
-  close (raw);
+  test_raw_close (raw);
   link_clear (&link);
 }
 
@@ -1810,7 +1481,7 @@ test_again_many (void)
     {
       guint n_left = again.n_left;
 
-      close (test_raw_accept (link.listener));
+      test_raw_close (test_raw_accept (link.listener));
       TEST_TURN_UNTIL (again.n_left < n_left);
     }
   g_assert_cmpint (l_socket_get_state (link.socket), ==, L_SOCKET_STATE_CONNECTED);
@@ -1820,29 +1491,22 @@ test_again_many (void)
 /* Adopting descriptors */
 
 static void
-make_socket_pair (int *fds)
-{
-  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-}
-
-static void
 test_adopt_connected (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
   g_autoptr(GError) error = NULL;
-  int fds[2];
+  TestRaw raws[2];
 
-  make_socket_pair (fds);
-  g_assert_true (l_socket_set_socket_descriptor (socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
+  test_raw_pair (raws);
+  g_assert_true (l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
   g_assert_no_error (error);
   test_trace_assert_lines (trace, "state-changed(connected) connected ovd 0 - - unknown\n");
-  g_assert_cmpint (l_socket_get_socket_descriptor (socket), ==, fds[0]);
-  g_assert_cmpint (fcntl (fds[0], F_GETFD) & FD_CLOEXEC, !=, 0);
-  g_assert_cmpint (fcntl (fds[0], F_GETFL) & O_NONBLOCK, !=, 0);
+  g_assert_cmpint (l_socket_get_socket_descriptor (socket), ==, raws[0]);
+  g_assert_true (test_raw_is_set_up (raws[0]));
 
-  test_raw_write (fds[1], "hello");
-  close (fds[1]);
+  test_raw_write (raws[1], "hello");
+  test_raw_close (raws[1]);
   TEST_TURN_UNTIL (test_trace_has (trace, "disconnected"));
   test_trace_assert (trace,
                      "ready-read error(peer-closed) state-changed(closing) state-changed(unconnected) "
@@ -1854,17 +1518,17 @@ test_adopt_write_in_handler (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(GError) error = NULL;
-  int fds[2];
+  TestRaw raws[2];
 
   g_test_summary ("What is written in state-changed leaves when the handler has returned");
 
-  make_socket_pair (fds);
+  test_raw_pair (raws);
   g_signal_connect_swapped (socket, "state-changed", G_CALLBACK (write_from_handler), socket);
-  g_assert_true (l_socket_set_socket_descriptor (socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
+  g_assert_true (l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 0);
   g_signal_handlers_disconnect_by_func (socket, write_from_handler, socket);
-  close (fds[1]);
+  test_raw_close (raws[1]);
 }
 
 /* The names are those of the listener, at both ends. */
@@ -1874,38 +1538,16 @@ test_adopt_named (gconstpointer accepted)
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
   g_autofree char *path = test_build_path ("market");
-  int listener = test_raw_listen (path, 1);
-  int fds[2];
+  TestRaw listener = test_raw_listen (path, 1);
+  TestRaw raws[2];
 
-  fds[0] = test_raw_connect (path);
-  fds[1] = test_raw_accept (listener);
-  g_assert_true (l_socket_set_socket_descriptor (socket, fds[accepted != NULL], L_SOCKET_STATE_CONNECTED, READ_WRITE,
+  raws[0] = test_raw_connect (path);
+  raws[1] = test_raw_accept (listener);
+  g_assert_true (l_socket_set_socket_descriptor (socket, raws[accepted != NULL], L_SOCKET_STATE_CONNECTED, READ_WRITE,
                                                  NULL));
   test_trace_assert_lines (trace, "state-changed(connected) connected ovd 0 market ~/market unknown\n");
-  close (fds[accepted == NULL]);
-  close (listener);
-}
-
-static void
-test_adopt_connecting (void)
-{
-  g_autoptr(GSocketAddress) address = NULL;
-  char native[256];
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  Link link;
-
-  link_init (&link);
-  g_assert_true (l_socket_set_socket_descriptor (link.socket, fd, L_SOCKET_STATE_CONNECTING, READ_WRITE, NULL));
-  test_turn_all ();
-  test_trace_assert_lines (link.trace, "state-changed(connecting) connecting --- 0 - - unknown\n");
-
-  address = g_unix_socket_address_new (link.path);
-  g_assert_true (g_socket_address_to_native (address, native, sizeof native, NULL));
-  g_assert_cmpint (connect (fd, (struct sockaddr *) native, g_socket_address_get_native_size (address)), ==, 0);
-  TEST_TURN_UNTIL (test_trace_has (link.trace, "connected"));
-  test_trace_assert_lines (link.trace, CONNECTED);
-  g_assert_cmpint (l_socket_get_socket_descriptor (link.socket), ==, fd);
-  link_clear (&link);
+  test_raw_close (raws[accepted == NULL]);
+  test_raw_close (listener);
 }
 
 static void
@@ -1913,110 +1555,42 @@ test_adopt_connecting_connected (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(TestTrace) trace = test_trace_new_full (socket);
-  int fds[2];
+  TestRaw raws[2];
 
-  make_socket_pair (fds);
-  g_assert_true (l_socket_set_socket_descriptor (socket, fds[0], L_SOCKET_STATE_CONNECTING, READ_WRITE, NULL));
+  test_raw_pair (raws);
+  g_assert_true (l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTING, READ_WRITE, NULL));
   test_trace_assert_lines (trace,
                            "state-changed(connecting) connecting --- 0 - - unknown\n"
                            "state-changed(connected) connected ovd 0 - - unknown\n"
                            "connected connected ovd 0 - - unknown\n");
-  close (fds[1]);
-}
-
-static void
-test_adopt_connecting_timeout (void)
-{
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_autoptr(LSocket) self = l_socket_new ();
-  g_autoptr(TestTrace) trace = test_trace_new_full (self);
-
-  l_socket_set_connect_timeout (self, 30);
-  g_assert_true (l_socket_set_socket_descriptor (self, fd, L_SOCKET_STATE_CONNECTING, READ_WRITE, NULL));
-  TEST_TURN_UNTIL (l_socket_get_state (self) == L_SOCKET_STATE_UNCONNECTED);
-  test_trace_assert (trace, "state-changed(connecting) error(timeout) state-changed(unconnected)");
-  g_assert_cmpint (fcntl (fd, F_GETFD), ==, -1);
-}
-
-typedef enum { FD_UNCONNECTED, FD_FILE, FD_DATAGRAM, FD_TCP, FD_CLOSED, FD_NEGATIVE } WrongKind;
-
-static const char * const wrong_kinds[] = { "unconnected", "file", "datagram", "tcp", "closed", "negative" };
-
-static int
-open_wrong (WrongKind kind)
-{
-  int fds[2];
-
-  switch (kind)
-    {
-    case FD_UNCONNECTED:
-      return socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    case FD_FILE:
-      return open ("/dev/null", O_RDWR | O_CLOEXEC);
-    case FD_DATAGRAM:
-      g_assert_cmpint (socketpair (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-      close (fds[1]);
-      return fds[0];
-    case FD_TCP:
-      return socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    case FD_CLOSED:
-      fds[0] = dup (0);
-      close (fds[0]);
-      return fds[0];
-    case FD_NEGATIVE:
-    default:
-      return -1;
-    }
-}
-
-/* The descriptor stays the caller's. */
-static void
-test_adopt_wrong (gconstpointer data)
-{
-  WrongKind kind = GPOINTER_TO_UINT (data);
-  LSocketError expected = kind == FD_UNCONNECTED ? L_SOCKET_ERROR_OPERATION : L_SOCKET_ERROR_UNSUPPORTED_OPERATION;
-  g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(TestTrace) trace = test_trace_new_full (socket);
-  g_autoptr(GError) error = NULL;
-  int fd = open_wrong (kind);
-
-  g_assert_false (l_socket_set_socket_descriptor (socket, fd, L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
-  g_assert_error (error, L_SOCKET_ERROR, (int) expected);
-  g_assert_cmpint (l_socket_get_error (socket), ==, expected);
-  g_assert_cmpstr (l_io_device_get_error_string (L_IO_DEVICE (socket)), ==, error->message);
-  test_trace_assert (trace, kind == FD_UNCONNECTED ? "error(operation)" : "error(unsupported-operation)");
-  g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_UNCONNECTED);
-  g_assert_false (l_io_device_is_open (L_IO_DEVICE (socket)));
-
-  if (kind != FD_CLOSED && kind != FD_NEGATIVE)
-    g_assert_cmpint (close (fd), ==, 0);
+  test_raw_close (raws[1]);
 }
 
 static void
 test_adopt_busy (void)
 {
   g_autoptr(GError) error = NULL;
-  int fds[2];
+  TestRaw raws[2];
   Link link;
 
   link_init_connected (&link);
-  make_socket_pair (fds);
-  g_assert_false (l_socket_set_socket_descriptor (link.socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
+  test_raw_pair (raws);
+  g_assert_false (l_socket_set_socket_descriptor (link.socket, raws[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
   g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_OPERATION);
   test_trace_assert_lines (link.trace, OPERATION ("connected ovd 0 market ~/market"));
   g_clear_error (&error);
 
   l_socket_disconnect_from_server (link.socket);
-  g_assert_false (l_socket_set_socket_descriptor (link.socket, fds[0], L_SOCKET_STATE_CONNECTED, 0, &error));
+  g_assert_false (l_socket_set_socket_descriptor (link.socket, raws[0], L_SOCKET_STATE_CONNECTED, 0, &error));
   g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_OPERATION);
   g_clear_error (&error);
 
   close_stream (link.socket);
-  g_assert_false (l_socket_set_socket_descriptor (link.socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
+  g_assert_false (l_socket_set_socket_descriptor (link.socket, raws[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, &error));
   g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_OPERATION);
 
-  g_assert_cmpint (close (fds[0]), ==, 0);
-  g_assert_cmpint (close (fds[1]), ==, 0);
+  test_raw_close (raws[0]);
+  test_raw_close (raws[1]);
   link_clear (&link);
 }
 
@@ -2024,7 +1598,7 @@ test_adopt_busy (void)
 static void
 test_adopt_again (void)
 {
-  int fds[2];
+  TestRaw raws[2];
   Link link;
 
   link_init_connected (&link);
@@ -2032,12 +1606,12 @@ test_adopt_again (void)
   link_close_raw (&link);
   turn_until_unconnected (&link);
   test_trace_clear (link.trace);
-  make_socket_pair (fds);
-  g_assert_true (l_socket_set_socket_descriptor (link.socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, NULL));
+  test_raw_pair (raws);
+  g_assert_true (l_socket_set_socket_descriptor (link.socket, raws[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, NULL));
   test_trace_assert_lines (link.trace,
                            "about-to-close unconnected o-- 5 - - peer-closed\n"
                            "state-changed(connected) connected ovd 0 - - unknown\n");
-  close (fds[1]);
+  test_raw_close (raws[1]);
   link_clear (&link);
 }
 
@@ -2124,12 +1698,13 @@ test_property_notify (void)
   static const char * const names[] = {
     "state", "valid", "socket-descriptor", "server-name", "full-server-name", "error", "open-mode", "address",
   };
+  guint n_names = test_is_unix () ? G_N_ELEMENTS (names) : G_N_ELEMENTS (names) - 1;
   guint counts[G_N_ELEMENTS (names)] = { 0 };
   g_autoptr(GObject) follower = g_object_new (L_TYPE_SOCKET, NULL);
   Link link;
 
   link_init (&link);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 0; i < n_names; i++)
     {
       g_autofree char *signal = g_strconcat ("notify::", names[i], NULL);
 
@@ -2140,14 +1715,14 @@ test_property_notify (void)
   link_connect (&link);
   g_assert_true (l_socket_get_half_open (L_SOCKET (follower)));
   g_assert_cmpuint (counts[0], ==, 2);
-  for (guint i = 1; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 1; i < n_names; i++)
     g_assert_cmpuint (counts[i], ==, g_str_equal (names[i], "error") ? 0 : 1);
 
   link_close_raw (&link);
   turn_until_unconnected (&link);
   g_assert_false (l_socket_get_half_open (L_SOCKET (follower)));
   g_assert_cmpuint (counts[0], ==, 4);
-  for (guint i = 1; i < G_N_ELEMENTS (names); i++)
+  for (guint i = 1; i < n_names; i++)
     g_assert_cmpuint (counts[i], ==, g_str_equal (names[i], "error") || g_str_equal (names[i], "open-mode") ? 1 : 2);
   link_clear (&link);
 }
@@ -2181,8 +1756,8 @@ test_property_notify_abort (gconstpointer name)
         l_socket_connect_to_server (link.socket, "market", READ_WRITE);
 
       link_close_raw (&link);
-      close (link.listener);
-      link.listener = open ("/dev/null", O_RDONLY | O_CLOEXEC);
+      test_raw_close (link.listener);
+      link.listener = -1;
       turn_until_unconnected (&link);
       g_assert_cmpstr (g_ptr_array_index (link.trace->events, link.trace->events->len - 1), !=, "connected");
       g_assert_cmpint (test_trace_has (link.trace, "read-channel-finished"), ==,
@@ -2666,7 +2241,7 @@ test_sync_connect_backlog (void)
   Busy busy;
 
   busy_init (&busy);
-  test_trace_set_func (busy.link.trace, start_accepting, GINT_TO_POINTER (busy.link.listener));
+  test_trace_set_func (busy.link.trace, start_accepting, (gpointer) busy.link.listener);
   g_assert_true (l_socket_connect_to_server_sync (busy.link.socket, "market", READ_WRITE, NULL, NULL));
   g_thread_join (helper);
 
@@ -2820,8 +2395,8 @@ test_nested_loop (gconstpointer event)
   test_raw_write (link.raw, "hello");
   test_trace_set_func (link.trace, disconnect_and_turn, (gpointer) event);
   if (g_str_equal (event, "error"))
-    g_assert_cmpint (shutdown (link.raw, SHUT_WR), ==, 0);
-  reader = g_thread_new ("reader", read_in_thread, GINT_TO_POINTER (link.raw));
+    test_raw_shut_down_write (link.raw);
+  reader = g_thread_new ("reader", read_in_thread, (gpointer) link.raw);
   test_write (link.socket, "hello");
   turn_until_unconnected (&link);
   g_assert_cmpuint (GPOINTER_TO_SIZE (g_thread_join (reader)), ==,
@@ -2873,7 +2448,7 @@ test_nested_next_session (void)
 typedef struct
 {
   char        *path;
-  int          listener;
+  TestRaw      listener;
   GArray      *raws;
   LSocket     *socket;  /* (owned) (nullable): NULL once a handler has dropped it */
   TestTrace   *trace;
@@ -2898,13 +2473,11 @@ on_run_event (TestTrace  *trace,
 static void
 run_accept (Run *run)
 {
-  struct pollfd poll_fd = { .fd = run->listener, .events = POLLIN };
-
-  while (poll (&poll_fd, 1, 0) == 1)
+  while (test_raw_is_waiting (run->listener))
     {
-      int fd = test_raw_accept (run->listener);
+      TestRaw raw = test_raw_accept (run->listener);
 
-      g_array_append_val (run->raws, fd);
+      g_array_append_val (run->raws, raw);
     }
 }
 
@@ -2920,7 +2493,7 @@ run_close_raws (Run *run)
 {
   run_accept (run);
   for (guint i = 0; i < run->raws->len; i++)
-    close (g_array_index (run->raws, int, i));
+    test_raw_close (g_array_index (run->raws, TestRaw, i));
   g_array_set_size (run->raws, 0);
 }
 
@@ -2930,7 +2503,7 @@ run_write_raw (Run        *run,
 {
   run_accept (run);
   for (guint i = 0; i < run->raws->len; i++)
-    send (g_array_index (run->raws, int, i), text, strlen (text), MSG_NOSIGNAL);
+    test_raw_send (g_array_index (run->raws, TestRaw, i), text, strlen (text));
 }
 
 static void
@@ -2938,7 +2511,7 @@ run_read_raws (Run *run)
 {
   for (guint n_idle = 0; n_idle < 3; n_idle++)
     for (guint i = 0; i < run->raws->len; i++)
-      if (test_raw_take (g_array_index (run->raws, int, i), NULL) > 0)
+      if (test_raw_take (g_array_index (run->raws, TestRaw, i), NULL) > 0)
         {
           n_idle = 0;
           run_turn (run);
@@ -2982,7 +2555,7 @@ go_time_out (Run *run)
 {
   GArray *fillers;
 
-  close (run->listener);
+  test_raw_close (run->listener);
   run->listener = test_raw_listen (run->path, 0);
   fillers = test_raw_fill_backlog (run->path);
   l_socket_set_connect_timeout (run->socket, 3);
@@ -3100,7 +2673,7 @@ go_half_close (Run *run)
   STEP (write_large (run));
   run_write_raw (run, "question");
   for (guint i = 0; i < run->raws->len; i++)
-    shutdown (g_array_index (run->raws, int, i), SHUT_WR);
+    test_raw_shut_down_write (g_array_index (run->raws, TestRaw, i));
   run_turn (run);
   run_read_raws (run);
   run_turn (run);
@@ -3130,11 +2703,11 @@ go_shut_down (Run *run)
 static void
 go_adopt (Run *run)
 {
-  int fds[2];
+  TestRaw raws[2];
 
-  make_socket_pair (fds);
-  g_array_append_val (run->raws, fds[1]);
-  l_socket_set_socket_descriptor (run->socket, fds[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, NULL);
+  test_raw_pair (raws);
+  g_array_append_val (run->raws, raws[1]);
+  l_socket_set_socket_descriptor (run->socket, raws[0], L_SOCKET_STATE_CONNECTED, READ_WRITE, NULL);
   run_write_raw (run, "hello");
   run_turn (run);
   run_close_raws (run);
@@ -3157,6 +2730,7 @@ static const struct
 {
   const char *name;
   void     (* go) (Run *run);
+  gboolean    unix_only;
 } courses[] = {
   { "connect", go_connect },
   { "refused", go_refused },
@@ -3168,9 +2742,9 @@ static const struct
   { "vanish-closing", go_vanish_closing },
   { "abort", go_abort },
   { "close-async", go_close_async },
-  { "half-close", go_half_close },
-  { "half-open", go_half_open },
-  { "shut-down", go_shut_down },
+  { "half-close", go_half_close, TRUE },
+  { "half-open", go_half_open, TRUE },
+  { "shut-down", go_shut_down, TRUE },
   { "adopt", go_adopt },
   { "reconnect", go_reconnect },
 };
@@ -3336,7 +2910,7 @@ run_once (void  (* go) (Run *),
   gpointer weak;
 
   run.listener = test_raw_listen (run.path, 16);
-  run.raws = g_array_new (FALSE, FALSE, sizeof (int));
+  run.raws = g_array_new (FALSE, FALSE, sizeof (TestRaw));
   run.socket = l_socket_new ();
   run.trace = test_trace_new_full (run.socket);
   test_trace_set_func (run.trace, on_run_event, &run);
@@ -3349,7 +2923,7 @@ run_once (void  (* go) (Run *),
   run_turn (&run);
   run_read_raws (&run);
   run_close_raws (&run);
-  close (run.listener);
+  test_raw_close (run.listener);
   run.listener = -1;
   test_turn_all ();
   if (run.socket != NULL)
@@ -3395,6 +2969,10 @@ add_handlers (void)
     {
       g_autofree char *path = g_strconcat ("/socket/handlers/nested-loop/", nested[i], NULL);
 
+      /* The peer goes on reading. */
+      if (g_str_equal (nested[i], "error") && !test_is_unix ())
+        continue;
+
       test_add_data (path, nested[i], test_nested_loop);
     }
   test_add ("/socket/handlers/nested-loop/next-session", test_nested_next_session);
@@ -3402,8 +2980,12 @@ add_handlers (void)
   for (guint course = 0; course < G_N_ELEMENTS (courses); course++)
     for (guint action = 0; action < G_N_ELEMENTS (actions); action++)
       {
-        g_autofree char *path = g_strdup_printf ("/socket/handlers/%s/%s", courses[course].name, actions[action].name);
+        g_autofree char *path = NULL;
 
+        if (courses[course].unix_only && !test_is_unix ())
+          continue;
+
+        path = g_strdup_printf ("/socket/handlers/%s/%s", courses[course].name, actions[action].name);
         test_add_data (path, GUINT_TO_POINTER (course * G_N_ELEMENTS (actions) + action), test_handlers);
       }
 }
@@ -3434,17 +3016,7 @@ add_connecting (void)
   test_add ("/socket/connect/ok", test_connect_ok);
   test_add ("/socket/connect/write-in-handler", test_connect_write_in_handler);
   test_add ("/socket/connect/path", test_connect_path);
-  test_add ("/socket/connect/temp-directory", test_connect_temp_directory);
-  test_add ("/socket/connect/abstract", test_connect_abstract);
-  test_add ("/socket/connect/address/path", test_connect_address_path);
-  test_add ("/socket/connect/address/abstract-nul", test_connect_address_abstract_nul);
-  test_add ("/socket/connect/address/fails", test_connect_address_fails);
-  for (guint i = 0; i < G_N_ELEMENTS (failures); i++)
-    {
-      g_autofree char *path = g_strconcat ("/socket/connect/fails/", failures[i].cause, NULL);
-
-      test_add_data (path, &failures[i], test_connect_fails);
-    }
+  test_add_failures ("/socket/connect/fails/", failures, G_N_ELEMENTS (failures));
   test_add ("/socket/connect/no-mode", test_connect_no_mode);
   test_add ("/socket/connect/read-only", test_connect_read_only);
   test_add ("/socket/connect/write-only", test_connect_write_only);
@@ -3480,19 +3052,22 @@ add_ending (void)
   test_add ("/socket/remote-close/reset", test_remote_reset);
   test_add ("/socket/remote-close/flush", test_remote_close_flush);
   test_add ("/socket/remote-close/large", test_remote_close_large);
-  test_add ("/socket/half-close/default", test_half_close_default);
-  test_add ("/socket/half-close/idle", test_half_close_idle);
-  test_add ("/socket/half-open/answer", test_half_open);
-  test_add ("/socket/half-open/then-closed", test_half_open_then_closed);
-  test_add ("/socket/half-open/hang-up", test_half_open_hang_up);
-  test_add ("/socket/shutdown-write/answer", test_shutdown_write);
-  test_add ("/socket/shutdown-write/pending", test_shutdown_write_pending);
-  test_add ("/socket/shutdown-write/both", test_shutdown_write_both);
-  test_add ("/socket/shutdown-write/vanishes", test_shutdown_write_vanishes);
-  test_add ("/socket/shutdown-write/disconnect", test_shutdown_write_disconnect);
-  test_add ("/socket/shutdown-write/states", test_shutdown_write_states);
-  test_add ("/socket/shutdown-write/output-stream", test_shutdown_output_stream);
-  test_add ("/socket/shutdown-write/output-stream-dropped", test_shutdown_output_stream_dropped);
+  if (test_is_unix ())
+    {
+      test_add ("/socket/half-close/default", test_half_close_default);
+      test_add ("/socket/half-close/idle", test_half_close_idle);
+      test_add ("/socket/half-open/answer", test_half_open);
+      test_add ("/socket/half-open/then-closed", test_half_open_then_closed);
+      test_add ("/socket/half-open/hang-up", test_half_open_hang_up);
+      test_add ("/socket/shutdown-write/answer", test_shutdown_write);
+      test_add ("/socket/shutdown-write/pending", test_shutdown_write_pending);
+      test_add ("/socket/shutdown-write/both", test_shutdown_write_both);
+      test_add ("/socket/shutdown-write/vanishes", test_shutdown_write_vanishes);
+      test_add ("/socket/shutdown-write/disconnect", test_shutdown_write_disconnect);
+      test_add ("/socket/shutdown-write/states", test_shutdown_write_states);
+      test_add ("/socket/shutdown-write/output-stream", test_shutdown_output_stream);
+      test_add ("/socket/shutdown-write/output-stream-dropped", test_shutdown_output_stream_dropped);
+    }
   test_add ("/socket/abort/unconnected", test_abort_unconnected);
   test_add ("/socket/abort/connected", test_abort_connected);
   test_add ("/socket/abort/closing", test_abort_closing);
@@ -3531,10 +3106,7 @@ add_adopting (void)
   test_add ("/socket/adopt/write-in-handler", test_adopt_write_in_handler);
   test_add_data ("/socket/adopt/client", NULL, test_adopt_named);
   test_add_data ("/socket/adopt/accepted", GUINT_TO_POINTER (1), test_adopt_named);
-  test_add ("/socket/adopt/connecting", test_adopt_connecting);
   test_add ("/socket/adopt/connecting-connected", test_adopt_connecting_connected);
-  test_add ("/socket/adopt/connecting-timeout", test_adopt_connecting_timeout);
-  ADD_EACH ("/socket/adopt/wrong/", wrong_kinds, TRUE, test_adopt_wrong);
   test_add ("/socket/adopt/busy", test_adopt_busy);
   test_add ("/socket/adopt/again", test_adopt_again);
   test_add ("/socket/accepted/drops-server", test_accepted_drops_server);

@@ -3,8 +3,6 @@
  */
 
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "test-util.h"
 
@@ -25,7 +23,7 @@ typedef struct
 {
   Loop       loop;
   LSocket   *socket; /* (owned) (nullable) */
-  int        raw;
+  TestRaw    raw;
   TestTrace *trace;
 } Link;
 
@@ -43,7 +41,7 @@ link_init (Link          *link,
 static void
 link_hang_up (Link *link)
 {
-  g_assert_cmpint (close (link->raw), ==, 0);
+  test_raw_close (link->raw);
   link->raw = -1;
 }
 
@@ -55,7 +53,7 @@ link_clear (Link *link)
   if (link->socket != NULL)
     g_assert_finalize_object (g_steal_pointer (&link->socket));
   if (link->raw >= 0)
-    close (link->raw);
+    test_raw_close (link->raw);
 }
 
 static GInputStream *
@@ -141,7 +139,7 @@ raw_write_many (gpointer user_data)
   for (gsize place = 0; place < MANY; place += sizeof piece)
     {
       fill (piece, sizeof piece, place);
-      g_assert_cmpint (send (link->raw, piece, sizeof piece, MSG_NOSIGNAL), ==, sizeof piece);
+      g_assert_cmpint (test_raw_send (link->raw, piece, sizeof piece), ==, sizeof piece);
     }
 
   return NULL;
@@ -155,7 +153,7 @@ raw_read_many (gpointer user_data)
   gssize n_read;
   gsize place = 0;
 
-  while ((n_read = recv (link->raw, piece, sizeof piece, 0)) > 0)
+  while ((n_read = test_raw_receive (link->raw, piece, sizeof piece)) > 0)
     {
       assert_filled (piece, n_read, place);
       place += n_read;
@@ -165,13 +163,13 @@ raw_read_many (gpointer user_data)
 }
 
 static gboolean
-raw_send_all (int           fd,
+raw_send_all (TestRaw       raw,
               const guint8 *data,
               gsize         count)
 {
   while (count > 0)
     {
-      gssize n_sent = send (fd, data, count, MSG_NOSIGNAL);
+      gssize n_sent = test_raw_send (raw, data, count);
 
       if (n_sent < 0)
         return FALSE;
@@ -189,7 +187,7 @@ raw_echo (gpointer user_data)
   guint8 piece[PIECE];
   gssize n_read;
 
-  while ((n_read = recv (link->raw, piece, sizeof piece, 0)) > 0 && raw_send_all (link->raw, piece, n_read))
+  while ((n_read = test_raw_receive (link->raw, piece, sizeof piece)) > 0 && raw_send_all (link->raw, piece, n_read))
     ;
 
   return NULL;
@@ -263,7 +261,7 @@ test_writer (gconstpointer loop)
   worker_start (&peer, raw_read_many, &link);
   worker_start (&writer, write_many, &link);
   worker_join (&writer, link.loop);
-  g_assert_true (l_socket_shutdown_write (link.socket, NULL));
+  l_socket_disconnect_from_server (link.socket);
   count = GPOINTER_TO_SIZE (worker_join (&peer, link.loop));
   g_assert_cmpuint (count, ==, MANY);
   link_clear (&link);
@@ -780,7 +778,7 @@ test_close_accessors (void)
 static void
 test_close_signals (void)
 {
-  char byte;
+  gboolean ended;
   Worker closer;
   Link link;
   Close op = { .link = &link };
@@ -789,7 +787,8 @@ test_close_signals (void)
   worker_start (&closer, close_stream, &op);
   worker_join (&closer, STANDS);
   g_assert_true (op.closed);
-  g_assert_cmpint (recv (link.raw, &byte, 1, MSG_DONTWAIT), ==, 0);
+  g_assert_cmpuint (test_raw_take (link.raw, &ended), ==, 0);
+  g_assert_true (ended);
 
   g_assert_cmpint (l_socket_get_state (link.socket), ==, L_SOCKET_STATE_CONNECTED);
   g_assert_cmpint (l_socket_get_socket_descriptor (link.socket), >=, 0);
@@ -957,7 +956,7 @@ test_drop (void)
       worker_start (&worker, drop, g_steal_pointer (&link.socket));
       raw_send_all (link.raw, (const guint8 *) "busy", 4);
       worker_join (&worker, RUNS);
-      g_assert_cmpint (close (link.raw), ==, 0);
+      test_raw_close (link.raw);
     }
   test_turn_all ();
   g_assert_cmpuint (test_count_descriptors (), ==, n_before);
@@ -1020,7 +1019,7 @@ raw_swallow (gpointer user_data)
   Link *link = user_data;
   guint8 piece[PIECE];
 
-  while (recv (link->raw, piece, sizeof piece, 0) > 0)
+  while (test_raw_receive (link->raw, piece, sizeof piece) > 0)
     ;
 
   return NULL;
@@ -1080,7 +1079,7 @@ end (Link  *link,
       break;
     case 4:
     default:
-      shutdown (link->raw, SHUT_RDWR);
+      test_raw_shut_down (link->raw);
       break;
     }
 }

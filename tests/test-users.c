@@ -725,12 +725,12 @@ test_unsent_written (void)
 static gpointer
 read_slowly (gpointer data)
 {
-  int fd = GPOINTER_TO_INT (data);
+  TestRaw raw = (TestRaw) data;
   guint64 count = 0;
   guint8 buffer[4096];
   gssize n;
 
-  while ((n = read (fd, buffer, sizeof buffer)) > 0)
+  while ((n = test_raw_receive (raw, buffer, sizeof buffer)) > 0)
     {
       test_pattern_assert (buffer, count, n);
       count += n;
@@ -738,7 +738,7 @@ read_slowly (gpointer data)
     }
   g_assert_cmpint (n, ==, 0);
   g_assert_cmpuint (count, ==, get_unsent_size ());
-  close (fd);
+  test_raw_close (raw);
 
   return NULL;
 }
@@ -748,11 +748,11 @@ test_unsent_close_sync (void)
 {
   g_autoptr(GThread) reader = NULL;
   LSocket *socket;
-  int raw;
+  TestRaw raw;
 
   socket = test_socket_with_raw_peer (&raw);
   write_unsent (socket);
-  reader = g_thread_new ("reader", read_slowly, GINT_TO_POINTER (raw));
+  reader = g_thread_new ("reader", read_slowly, (gpointer) raw);
   close_socket (socket);
   g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_UNCONNECTED);
   g_thread_join (g_steal_pointer (&reader));
@@ -773,13 +773,13 @@ test_unsent_close_elsewhere (gconstpointer data)
   g_autoptr(GThread) reader = NULL;
   Worker closer;
   LSocket *socket;
-  int raw;
+  TestRaw raw;
 
   g_test_summary ("A close in another thread sends everything there, and the owner sees the end in its loop");
 
   socket = test_socket_with_raw_peer (&raw);
   write_unsent (socket);
-  reader = g_thread_new ("reader", read_slowly, GINT_TO_POINTER (raw));
+  reader = g_thread_new ("reader", read_slowly, (gpointer) raw);
   worker_start (&closer, close_in_thread, socket);
   worker_join (&closer, owner);
   g_thread_join (g_steal_pointer (&reader));

@@ -2,55 +2,20 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "test-util.h"
+#include "test-util-platform.h"
 
-#include <errno.h>
-#include <glib-unix.h>
-#include <glib/gstdio.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
-static char *directory;
 static GPtrArray *cases; /* (element-type TestCase): what GLib runs */
 
 void
 test_init (int    *argc,
            char ***argv)
 {
-  g_autoptr(GError) error = NULL;
-
   g_test_init (argc, argv, NULL);
-
-  /* Short, because the name of a socket is; G_TEST_OPTION_ISOLATE_DIRS makes long ones. */
-  directory = g_dir_make_tmp ("lsXXXXXX", &error);
-  g_assert_no_error (error);
-  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
-  g_unsetenv ("FLATPAK_ID");
+  test_platform_init ();
 
   cases = g_ptr_array_new_with_free_func (g_free);
-}
-
-static void
-remove_tree (const char *path)
-{
-  if (!g_file_test (path, G_FILE_TEST_IS_SYMLINK) && g_file_test (path, G_FILE_TEST_IS_DIR))
-    {
-      g_autoptr(GDir) dir = g_dir_open (path, 0, NULL);
-      const char *name;
-
-      while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-        {
-          g_autofree char *child = g_build_filename (path, name, NULL);
-
-          remove_tree (child);
-        }
-    }
-
-  g_remove (path);
 }
 
 int
@@ -58,22 +23,15 @@ test_run (void)
 {
   int result = g_test_run ();
 
-  remove_tree (directory);
-  g_clear_pointer (&directory, g_free);
+  test_platform_clear ();
   g_clear_pointer (&cases, g_ptr_array_unref);
   return result;
-}
-
-const char *
-test_get_directory (void)
-{
-  return directory;
 }
 
 char *
 test_build_path (const char *name)
 {
-  return g_build_filename (directory, name, NULL);
+  return g_build_filename (test_get_directory (), name, NULL);
 }
 
 static gboolean
@@ -97,19 +55,6 @@ test_turn_all (void)
   /* Two idle turns: what one turn leaves for the next is done too. */
   for (guint n_idle = 0; n_idle < 2;)
     n_idle = g_main_context_iteration (NULL, FALSE) ? 0 : n_idle + 1;
-}
-
-guint
-test_count_descriptors (void)
-{
-  g_autoptr(GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  guint n = 0;
-
-  g_assert_nonnull (dir);
-  while (g_dir_read_name (dir) != NULL)
-    n++;
-
-  return n;
 }
 
 typedef struct
@@ -164,15 +109,6 @@ test_add_data (const char    *path,
                GTestDataFunc  func)
 {
   add_case (path, (TestCase) { .data = data, .data_func = func });
-}
-
-gint64
-test_get_cpu_time (void)
-{
-  struct timespec time;
-
-  g_assert_cmpint (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &time), ==, 0);
-  return (gint64) time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
 }
 
 gboolean
@@ -234,12 +170,13 @@ get_nick (GType type,
 static char *
 shorten (const char *name)
 {
+  const char *directory = test_get_directory ();
   gsize length = strlen (directory);
 
   if (name == NULL)
     return g_strdup ("-");
-  if (strncmp (name, directory, length) == 0 && name[length] == '/')
-    return g_strconcat ("~", name + length, NULL);
+  if (strncmp (name, directory, length) == 0 && G_IS_DIR_SEPARATOR (name[length]))
+    return g_strconcat ("~/", name + length + 1, NULL);
 
   return g_strdup (name);
 }
@@ -662,165 +599,82 @@ test_far_clear (TestFar *far)
 }
 
 LSocket *
-test_socket_with_raw_peer (int *raw_peer)
+test_socket_with_raw_peer (TestRaw *raw_peer)
 {
   LSocket *socket = l_socket_new ();
   g_autoptr(GError) error = NULL;
-  int fds[2];
+  TestRaw raws[2];
 
-  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-  l_socket_set_socket_descriptor (socket, fds[0], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
+  test_raw_pair (raws);
+  l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
   g_assert_no_error (error);
-  *raw_peer = fds[1];
+  *raw_peer = raws[1];
 
   return socket;
 }
 
-static int
-make_raw_address (const char         *path,
-                  struct sockaddr_un *address)
+void
+test_raw_close_all (GArray *raws)
 {
-  gsize length = strlen (path);
+  for (guint i = 0; i < raws->len; i++)
+    test_raw_close (g_array_index (raws, TestRaw, i));
 
-  memset (address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  g_assert_cmpuint (length, <, sizeof address->sun_path);
-  memcpy (address->sun_path, path, length);
-
-  return socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
-int
-test_raw_listen (const char *path,
-                 int         backlog)
-{
-  struct sockaddr_un address;
-  int fd = make_raw_address (path, &address);
-
-  g_unlink (path);
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-  g_assert_cmpint (listen (fd, backlog), ==, 0);
-
-  return fd;
-}
-
-int
-test_raw_connect (const char *path)
-{
-  struct sockaddr_un address;
-  int fd = make_raw_address (path, &address);
-
-  g_assert_cmpint (connect (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-
-  return fd;
-}
-
-static void
-wait_for_input (int fd)
-{
-  struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-  g_assert_cmpint (poll (&poll_fd, 1, 10000), ==, 1);
-}
-
-int
-test_raw_accept (int listener)
-{
-  int fd;
-
-  wait_for_input (listener);
-  fd = accept (listener, NULL, NULL);
-  g_assert_cmpint (fd, >=, 0);
-
-  return fd;
-}
-
-GArray *
-test_raw_fill_backlog (const char *path)
-{
-  GArray *fds = g_array_new (FALSE, FALSE, sizeof (int));
-  struct sockaddr_un address;
-
-  while (TRUE)
-    {
-      int fd = make_raw_address (path, &address);
-
-      g_assert_true (g_unix_set_fd_nonblocking (fd, TRUE, NULL));
-      if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
-        {
-          g_assert_cmpint (errno, ==, EAGAIN);
-          close (fd);
-          return fds;
-        }
-      g_array_append_val (fds, fd);
-    }
+  g_array_unref (raws);
 }
 
 void
-test_raw_close_all (GArray *fds)
-{
-  for (guint i = 0; i < fds->len; i++)
-    close (g_array_index (fds, int, i));
-
-  g_array_unref (fds);
-}
-
-void
-test_raw_write (int         fd,
+test_raw_write (TestRaw     raw,
                 const char *text)
 {
-  g_assert_cmpint (send (fd, text, strlen (text), MSG_NOSIGNAL), ==, strlen (text));
+  g_assert_cmpint (test_raw_send (raw, text, strlen (text)), ==, strlen (text));
 }
 
 char *
-test_raw_read (int   fd,
-               gsize count)
+test_raw_read (TestRaw raw,
+               gsize   count)
 {
   char *text = g_malloc0 (count + 1);
   gsize n_read = 0;
+  gboolean ended = FALSE;
 
-  while (n_read < count)
+  while (n_read < count && !ended)
     {
-      gssize n = recv (fd, text + n_read, count - n_read, MSG_DONTWAIT);
+      gsize n = test_raw_try_receive (raw, text + n_read, count - n_read, &ended);
 
-      if (n == 0)
-        break;
-      if (n > 0)
-        n_read += n;
-      else if (errno == EAGAIN)
+      n_read += n;
+      if (n == 0 && !ended)
         test_turn ();
-      else
-        g_error ("recv: %s", g_strerror (errno));
     }
 
   return text;
 }
 
 gsize
-test_raw_take (int       fd,
+test_raw_take (TestRaw   raw,
                gboolean *ended)
 {
   static char buffer[64 * 1024];
   gsize count = 0;
-  gssize n;
+  gboolean is_end = FALSE;
+  gsize n;
 
-  while ((n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0)
+  while ((n = test_raw_try_receive (raw, buffer, sizeof buffer, &is_end)) > 0)
     count += n;
 
   if (ended != NULL)
-    *ended = n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    *ended = is_end;
   return count;
 }
 
 gsize
-test_raw_read_to_end (int fd)
+test_raw_read_to_end (TestRaw raw)
 {
   gboolean ended = FALSE;
   gsize count = 0;
 
   while (TRUE)
     {
-      count += test_raw_take (fd, &ended);
+      count += test_raw_take (raw, &ended);
       if (ended)
         return count;
       test_turn ();

@@ -15,8 +15,13 @@ G_BEGIN_DECLS
 void        test_init                 (int           *argc,
                                        char        ***argv);
 int         test_run                  (void);
+/* Some cases only Unix has: there a direction can be shut down, and names are paths of files. */
+gboolean    test_is_unix              (void);
+/* Where names without a directory are; on Windows that of the pipes. */
 const char *test_get_directory        (void);
 char       *test_build_path           (const char    *name);
+/* A socket or a pipe. */
+gboolean    test_path_exists          (const char    *path);
 
 /* Turns the default context until the expression is true, and fails after ten seconds. */
 #define TEST_TURN_UNTIL(expression)                                                            \
@@ -36,6 +41,7 @@ char       *test_build_path           (const char    *name);
 void        test_turn                 (void);
 void        test_turn_all             (void);
 
+/* Of the process; on Windows its handles. */
 guint       test_count_descriptors    (void);
 
 /* g_test_add_func() and g_test_add_data_func() for cases that leave no descriptor behind. */
@@ -47,6 +53,13 @@ void        test_add_data             (const char    *path,
 
 /* The processor time of this thread, in microseconds. */
 gint64      test_get_cpu_time         (void);
+/* For a thread that is to block, and another that waits until it does; were it to take something else for that, the
+ * test would still hold. */
+gintptr     test_get_thread           (void);
+void        test_wait_until_blocked   (gintptr        thread);
+/* Signals of the system every few milliseconds; on Unix. */
+void        test_begin_interrupting   (void);
+void        test_end_interrupting     (void);
 /* Valgrind is slow and has descriptors of its own: limits of either say nothing there. */
 gboolean    test_is_on_valgrind       (void);
 
@@ -136,25 +149,53 @@ void        test_far_init             (TestFar       *far,
 void        test_far_join             (TestFar       *far);
 void        test_far_clear            (TestFar       *far);
 
-/* A plain blocking socketpair() whose first end is in an LSocket and whose second is the test's own descriptor. */
-LSocket    *test_socket_with_raw_peer (int           *raw_peer);
+/* Peers that are no LSocket: the system's own ends of a connection, blocking, in place of what they are connected to
+ * (a descriptor, or on Windows the handle of a pipe). Where something is awaited there is a limit of ten seconds. */
+typedef gintptr TestRaw;
 
-/* Peers that are no LSocket: plain descriptors, blocking, with a limit of ten seconds where something is awaited. */
-int         test_raw_listen           (const char    *path,
+void        test_raw_pair             (TestRaw        raws[2]);
+/* An end of a pair in an LSocket, and the other. */
+LSocket    *test_socket_with_raw_peer (TestRaw       *raw_peer);
+
+TestRaw     test_raw_listen           (const char    *path,
                                        int            backlog);
-int         test_raw_connect          (const char    *path);
-int         test_raw_accept           (int            listener);
+TestRaw     test_raw_connect          (const char    *path);
+gboolean    test_raw_is_waiting       (TestRaw        listener);
+TestRaw     test_raw_accept           (TestRaw        listener);
+/* How attempts fail that waited for a listener that is gone. */
+const char *test_get_gone_error       (void);
 /* Clients until the backlog is full. */
 GArray     *test_raw_fill_backlog     (const char    *path);
-void        test_raw_close_all        (GArray        *fds);
-void        test_raw_write            (int            fd,
+/* Both directions, while other threads may use it; on Unix also one. */
+void        test_raw_shut_down        (TestRaw        raw);
+void        test_raw_shut_down_write  (TestRaw        raw);
+void        test_raw_close            (TestRaw        raw);
+/* It does not block, and no program that is started gets it; on Windows the latter. */
+gboolean    test_raw_is_set_up        (TestRaw        raw);
+/* As much as it takes while nobody reads; on Unix. */
+gsize       test_raw_fill             (TestRaw        raw);
+void        test_raw_close_all        (GArray        *raws);
+
+/* What was sent or received; -1 when the other end is broken, and 0 received at the end. They block. */
+gssize      test_raw_send             (TestRaw        raw,
+                                       const void    *data,
+                                       gsize          size);
+gssize      test_raw_receive          (TestRaw        raw,
+                                       void          *buffer,
+                                       gsize          size);
+/* As much as there is by now; *ended is set at the end, also when the other end is broken. */
+gsize       test_raw_try_receive      (TestRaw        raw,
+                                       void          *buffer,
+                                       gsize          size,
+                                       gboolean      *ended);
+void        test_raw_write            (TestRaw        raw,
                                        const char    *text);
 /* Turns the default context until that much has come, or until the end. */
-char       *test_raw_read             (int            fd,
+char       *test_raw_read             (TestRaw        raw,
                                        gsize          count);
-gsize       test_raw_read_to_end      (int            fd);
+gsize       test_raw_read_to_end      (TestRaw        raw);
 /* What has come by now; *ended: and the end. */
-gsize       test_raw_take             (int            fd,
+gsize       test_raw_take             (TestRaw        raw,
                                        gboolean      *ended);
 
 /* More than the system takes without anybody reading. */
