@@ -439,10 +439,12 @@ test_raw_try_receive (TestRaw   raw,
                       gboolean *ended)
 {
   DWORD available = 0;
+  gssize n;
 
   *ended = !PeekNamedPipe ((HANDLE) raw, NULL, 0, NULL, &available, NULL);
   if (*ended || available == 0)
     return 0;
 
-  return MAX (test_raw_receive (raw, buffer, MIN (size, available)), 0);
+  n = test_raw_receive (raw, buffer, MIN (size, available));
+  return MAX (n, 0);
 }
