@@ -508,8 +508,8 @@ test_peek_counts (void)
 
 typedef struct
 {
-  TestRaw listener;
-  GArray *fillers;
+  TestRaw  listener;
+  GArray  *fillers;
 } Greeter;
 
 static gpointer
