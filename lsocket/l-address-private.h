@@ -21,6 +21,9 @@ gboolean        l_address_check                   (GSocketAddress  *address,
                                                    LOperation       operation,
                                                    GError         **error);
 
+/* (nullable): what the program is shown of it; pipes have no address objects. */
+GSocketAddress *l_address_to_public               (GSocketAddress  *address);
+
 /* The path, or the abstract name with “@” for each NUL; NULL for an address without a name. */
 char           *l_address_to_name                 (GSocketAddress  *address);
 gboolean        l_address_is_abstract             (GSocketAddress  *address);

@@ -183,6 +183,12 @@ l_address_check (GSocketAddress  *address,
   return TRUE;
 }
 
+GSocketAddress *
+l_address_to_public (GSocketAddress *address)
+{
+  return address;
+}
+
 gboolean
 l_address_is_abstract (GSocketAddress *address)
 {

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* What a subclass provides, in LIODeviceClass.funcs. None of these blocks but wait and wait_until_open. The first three
+/* What a subclass provides, in LIODeviceClass.funcs. None of these blocks but wait and wait_until_open. The first four
  * are called in any thread, with a lock held, and tell nobody. */
 typedef struct
 {
@@ -25,6 +25,10 @@ typedef struct
                                        const GOutputVector  *vectors,
                                        gsize                 n_vectors,
                                        gsize                *n_written,
+                                       GError              **error);
+
+  /* G_POLLABLE_RETURN_WOULD_BLOCK: what write_data took is still under way; G_IO_OUT tells of its end. */
+  GPollableReturn (* flush_data)      (LIODevice            *self,
                                        GError              **error);
 
   /* What l_io_device_dispatch() shall be called for; 0: nothing, not even a hang-up. */

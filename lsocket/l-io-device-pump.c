@@ -137,9 +137,11 @@ l_io_device_update_input (LIODevice *self)
   GIOCondition wanted = 0;
 
   if (l_io_device_can_receive (self))
-    wanted = priv->input.parked ? G_IO_HUP : G_IO_HUP | L_IO_RDHUP;
-  if ((wanted & L_IO_RDHUP) != 0 && l_io_device_get_input_room (self) > 0)
-    wanted |= G_IO_IN;
+    {
+      wanted = G_IO_HUP;
+      if (!priv->input.parked)
+        wanted |= l_io_device_get_input_room (self) > 0 ? L_IO_RDHUP | G_IO_IN : L_IO_RDHUP;
+    }
 
   set_condition (self, &priv->condition.input, wanted);
 }
@@ -499,6 +501,9 @@ l_io_device_push (LIODevice   *self,
         }
     }
 
+  if (result == G_POLLABLE_RETURN_OK)
+    result = l_io_device_get_funcs (self)->flush_data (self, error);
+
   output->blocked = result == G_POLLABLE_RETURN_WOULD_BLOCK;
   l_io_device_update_output (self);
   return result;
@@ -560,7 +565,7 @@ push_queue (LIODevice  *self,
   return result;
 }
 
-/* Nothing is queued, nothing is left to tell. */
+/* Nothing is queued or under way, nothing is left to tell. */
 static gboolean
 is_drained (LIODevice *self)
 {
@@ -568,7 +573,7 @@ is_drained (LIODevice *self)
   gboolean drained;
 
   g_mutex_lock (&output->lock);
-  drained = l_buffer_get_size (&output->buffer) == 0 && output->n_written == 0;
+  drained = l_buffer_get_size (&output->buffer) == 0 && output->n_written == 0 && !output->blocked;
   g_mutex_unlock (&output->lock);
 
   return drained;
@@ -626,7 +631,7 @@ l_io_device_flush_in_turn (LIODevice *self)
 
   g_mutex_lock (&priv->output.lock);
   cancel_flush (self);
-  is_untold = l_buffer_get_size (&priv->output.buffer) == 0 && priv->output.n_written > 0;
+  is_untold = l_buffer_get_size (&priv->output.buffer) == 0 && priv->output.n_written > 0 && !priv->output.blocked;
   g_mutex_unlock (&priv->output.lock);
 
   if (is_untold)

@@ -349,11 +349,12 @@ push_rest (LIODevice  *self,
 
   output->open = FALSE;
   /* What waits for a connection is dropped with the attempt. */
-  if (output->opening_mode != L_OPEN_MODE_NOT_OPEN || l_buffer_get_size (&output->buffer) == 0)
+  if (output->opening_mode != L_OPEN_MODE_NOT_OPEN)
     return G_POLLABLE_RETURN_OK;
 
+  if (l_buffer_get_size (&output->buffer) > 0)
+    l_io_device_schedule_flush (self);
   result = l_io_device_push (self, NULL, 0, &n_taken, error);
-  l_io_device_schedule_flush (self);
   if (result == G_POLLABLE_RETURN_FAILED)
     l_error_convert_to_io (error);
 

@@ -29,7 +29,7 @@ get_wait_condition (LIODevice *self)
     condition |= l_io_device_get_input_room (self) > 0 ? L_IO_RDHUP | G_IO_IN : L_IO_RDHUP;
   g_mutex_unlock (&priv->input.lock);
 
-  if (l_io_device_get_bytes_to_write (self) > 0)
+  if (l_io_device_get_bytes_to_write (self) > 0 || l_io_device_is_blocked (self))
     condition |= G_IO_OUT;
 
   return condition;

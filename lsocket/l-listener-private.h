@@ -16,11 +16,17 @@ typedef struct
   LReactor       *reactor;    /* (unowned) (nullable) */
   gintptr         descriptor; /* -1: none */
   GSocketAddress *address;    /* (owned) (nullable): while it listens, NULL also for an adopted one without a name */
+#ifdef G_OS_WIN32
+  GPtrArray      *instances;  /* (owned) (nullable) (element-type LInstance): of the pipe, each waiting for a client */
+  gpointer        security;   /* (owned) (nullable): the descriptor that further ones are made with */
+#else
   guint64         device;     /* with inode: what we made, and nothing else is ever removed */
   guint64         inode;
   gint64          process;    /* a fork's child removes nothing */
+#endif
 } LListener;
 
+/* The reactor's object is to be set in the watch before it listens. */
 void            l_listener_init          (LListener          *self,
                                           LReactor           *reactor,
                                           LReactorWatchFunc   func);

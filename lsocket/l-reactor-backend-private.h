@@ -60,8 +60,22 @@ struct _LReactor
 /* The most events that one dispatch takes. */
 #define L_REACTOR_MAX_EVENTS 256
 
-extern const LReactorBackend l_reactor_backend_poll;
+extern const LReactorBackend l_reactor_backend_poll;  /* not on Windows */
 extern const LReactorBackend l_reactor_backend_epoll; /* Linux */
+extern const LReactorBackend l_reactor_backend_win32; /* Windows */
+
+/* The one that needs no resource and is there in any case. */
+#ifdef G_OS_WIN32
+# define L_REACTOR_BACKEND_PORTABLE l_reactor_backend_win32
+#else
+# define L_REACTOR_BACKEND_PORTABLE l_reactor_backend_poll
+#endif
+
+/* The queue of tasks, with the lock held. */
+void l_reactor_push_task   (LReactor     *self,
+                            LReactorTask *task);
+void l_reactor_remove_task (LReactor     *self,
+                            LReactorTask *task);
 
 static inline LReactorSlot *
 l_reactor_get_slot (LReactor *self,

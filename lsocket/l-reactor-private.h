@@ -18,8 +18,9 @@ G_BEGIN_DECLS
 
 typedef struct _LReactor LReactor;
 
-/* The peer has shut down its writing side: the end of input, if not yet a hang-up. Elsewhere only reading tells. */
-#ifdef __linux__
+/* The peer has shut down its writing side: the end of input, if not yet a hang-up. On other Unix systems only reading tells;
+ * a pipe has no such thing, and nothing in the way of the bit. */
+#if defined (__linux__) || defined (G_OS_WIN32)
 # define L_IO_RDHUP ((GIOCondition) (1 << 13))
 #else
 # define L_IO_RDHUP ((GIOCondition) 0)
@@ -28,6 +29,17 @@ typedef struct _LReactor LReactor;
 /* The structure around a watch, a task or a timer. */
 #define L_CONTAINER_OF(pointer, Type, member) \
   ((Type *) (gpointer) ((char *) (pointer) - G_STRUCT_OFFSET (Type, member)))
+
+typedef struct _LReactorTask LReactorTask;
+typedef void (* LReactorTaskFunc) (LReactorTask *task);
+
+struct _LReactorTask
+{
+  LReactorTaskFunc func;
+  GWeakRef        *object;     /* (unowned) (nullable) */
+  GQueue          *queue;      /* (unowned) (nullable): the one of the reactor that it stands in */
+  GList            link;
+};
 
 typedef struct _LReactorWatch LReactorWatch;
 typedef void (* LReactorWatchFunc) (LReactorWatch *watch,
@@ -40,17 +52,14 @@ struct _LReactorWatch
   GIOCondition      condition; /* what it waits for now */
   guint32           slot;      /* 0: not added */
   gintptr           descriptor;
-};
 
-typedef struct _LReactorTask LReactorTask;
-typedef void (* LReactorTaskFunc) (LReactorTask *task);
-
-struct _LReactorTask
-{
-  LReactorTaskFunc func;
-  GWeakRef        *object;     /* (unowned) (nullable) */
-  GQueue          *queue;      /* (unowned) (nullable): the one of the reactor that it stands in */
-  GList            link;
+#ifdef G_OS_WIN32
+  /* What its operations under way have come to; it begins those that the wanted condition needs. */
+  GIOCondition   (* query)     (LReactorWatch *watch,
+                                GIOCondition   condition);
+  LReactorTask      task;      /* queued while there is something to tell */
+  LReactor         *reactor;   /* (unowned) (nullable) */
+#endif
 };
 
 typedef struct _LReactorTimer LReactorTimer;
@@ -91,6 +100,11 @@ gboolean  l_reactor_watch              (LReactor           *self,
                                         GIOCondition        condition);
 void      l_reactor_remove_watch       (LReactor           *self,
                                         LReactorWatch      *watch);
+#ifdef G_OS_WIN32
+/* An operation of the watch is done; called in any thread. */
+void      l_reactor_tell_watch         (LReactor           *self,
+                                        LReactorWatch      *watch);
+#endif
 
 /* Runs once, at the end of the dispatch that is under way or in the next turn of the loop; or only in the next turn. */
 void      l_reactor_queue_task         (LReactor           *self,

@@ -93,9 +93,9 @@ remove_timer (LReactorTimer *timer)
   timer->iter = NULL;
 }
 
-static void
-remove_task (LReactor     *self,
-             LReactorTask *task)
+void
+l_reactor_remove_task (LReactor     *self,
+                       LReactorTask *task)
 {
   if (task->queue == NULL)
     return;
@@ -147,7 +147,7 @@ take_task (LReactor  *self,
   g_mutex_lock (&self->lock);
   while ((task = g_queue_peek_head (queue)) != NULL)
     {
-      remove_task (self, task);
+      l_reactor_remove_task (self, task);
       if (take_object (task->object, object))
         break;
     }
@@ -242,7 +242,7 @@ choose_backend (void)
     return &l_reactor_backend_epoll;
 #endif
 
-  return &l_reactor_backend_poll;
+  return &L_REACTOR_BACKEND_PORTABLE;
 }
 
 static gboolean
@@ -277,7 +277,7 @@ l_reactor_new (GMainContext *context)
   if (!self->backend->init (self))
     {
       /* No descriptor left for it: the other one needs none. */
-      self->backend = &l_reactor_backend_poll;
+      self->backend = &L_REACTOR_BACKEND_PORTABLE;
       self->backend->init (self);
     }
 
@@ -564,33 +564,42 @@ wake_up (LReactor *self)
 }
 
 static void
-queue_task (LReactor     *self,
-            GQueue       *queue,
-            LReactorTask *task)
+push_task (LReactor     *self,
+           GQueue       *queue,
+           LReactorTask *task)
 {
-  g_mutex_lock (&self->lock);
-  if (task->queue == NULL)
-    {
-      task->queue = queue;
-      task->link.data = task;
-      g_queue_push_tail_link (queue, &task->link);
-      wake_up (self);
-    }
-  g_mutex_unlock (&self->lock);
+  if (task->queue != NULL)
+    return;
+
+  task->queue = queue;
+  task->link.data = task;
+  g_queue_push_tail_link (queue, &task->link);
+  wake_up (self);
+}
+
+void
+l_reactor_push_task (LReactor     *self,
+                     LReactorTask *task)
+{
+  push_task (self, &self->tasks, task);
 }
 
 void
 l_reactor_queue_task (LReactor     *self,
                       LReactorTask *task)
 {
-  queue_task (self, &self->tasks, task);
+  g_mutex_lock (&self->lock);
+  push_task (self, &self->tasks, task);
+  g_mutex_unlock (&self->lock);
 }
 
 void
 l_reactor_queue_task_later (LReactor     *self,
                             LReactorTask *task)
 {
-  queue_task (self, &self->later, task);
+  g_mutex_lock (&self->lock);
+  push_task (self, &self->later, task);
+  g_mutex_unlock (&self->lock);
 }
 
 void
@@ -598,7 +607,7 @@ l_reactor_cancel_task (LReactor     *self,
                        LReactorTask *task)
 {
   g_mutex_lock (&self->lock);
-  remove_task (self, task);
+  l_reactor_remove_task (self, task);
   g_mutex_unlock (&self->lock);
 }
 

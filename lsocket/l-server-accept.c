@@ -149,13 +149,16 @@ l_server_real_incoming_connection (LServer *self,
   LServerPrivate *priv = l_server_get_private (self);
   LSocketOptions options = L_SOCKET_OPTIONS_NONE;
   g_autoptr(LSocket) socket = NULL;
+  int code = 0;
 
   if (priv->listener.address != NULL && l_address_is_abstract (priv->listener.address))
     options |= L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE;
 
-  socket = l_socket_new_accepted (priv->reactor, descriptor, options,
-                                  priv->last_name, priv->full_server_name);
-  l_server_add_pending_connection (self, socket);
+  socket = l_socket_new_accepted (priv->reactor, descriptor, options, priv->last_name, priv->full_server_name, &code);
+  if (socket != NULL)
+    l_server_add_pending_connection (self, socket);
+  else
+    handle_accept_error (self, code);
 }
 
 /* Handing out */

@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "l-address-private.h"
 #include "l-server-private.h"
 
 /**
@@ -717,7 +718,7 @@ l_server_get_address (LServer *self)
 {
   g_return_val_if_fail (L_IS_SERVER (self), NULL);
 
-  return l_server_get_private (self)->listener.address;
+  return l_address_to_public (l_server_get_private (self)->listener.address);
 }
 
 /**

@@ -239,7 +239,7 @@ try_to_connect (LSocket *self)
   if (priv->adopted)
     result = l_transport_check_connected (&priv->transport, &code);
   else
-    result = l_transport_connect (&priv->transport, priv->address, &code);
+    result = l_transport_connect (&priv->transport, priv->address, priv->mode, &code);
 
   switch (result)
     {

@@ -137,12 +137,14 @@ gboolean        l_socket_close_finish            (GIOStream       *stream,
 
 /* For the server. */
 
-/* A connected socket that receives nothing, not even a hang-up, until it is started. It joins the given reactor. */
+/* A connected socket that receives nothing, not even a hang-up, until it is started. It joins the given reactor. NULL with
+ * the system's code, and the descriptor closed, when the system is out of a resource. */
 LSocket        *l_socket_new_accepted            (LReactor        *reactor,
                                                   gintptr          descriptor,
                                                   LSocketOptions   options,
                                                   GRefString      *server_name,
-                                                  GRefString      *full_server_name);
+                                                  GRefString      *full_server_name,
+                                                  int             *code);
 void            l_socket_hold                    (LSocket         *self);
 void            l_socket_start                   (LSocket         *self);
 /* Called in the owner's thread, unless the object goes before; that one calls this with NULL then, in any thread. */

@@ -313,6 +313,13 @@ l_socket_start_shutdown (LSocket  *self,
   LSocketPrivate *priv = l_socket_get_private (self);
   LIODevice *device = l_socket_get_device (self);
 
+  if (!l_transport_can_shutdown_write ())
+    {
+      l_error_set (error, L_OPERATION_SHUTDOWN, get_display_name (priv), L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
+                   _("A pipe cannot be half closed"));
+      return FALSE;
+    }
+
   if (priv->state != L_SOCKET_STATE_CONNECTED)
     {
       l_error_set (error, L_OPERATION_SHUTDOWN, get_display_name (priv), L_SOCKET_ERROR_OPERATION,
@@ -362,6 +369,21 @@ socket_write_data (LIODevice            *device,
   int code = 0;
 
   result = l_transport_write (&priv->transport, vectors, n_vectors, n_written, &code);
+  if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
+    l_error_set_system (error, L_OPERATION_WRITE, get_display_name (priv), code);
+
+  return result;
+}
+
+static GPollableReturn
+socket_flush_data (LIODevice  *device,
+                   GError    **error)
+{
+  LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
+  GPollableReturn result;
+  int code = 0;
+
+  result = l_transport_flush (&priv->transport, &code);
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
     l_error_set_system (error, L_OPERATION_WRITE, get_display_name (priv), code);
 
@@ -423,6 +445,13 @@ socket_shutdown_output (LIODevice  *device,
   if (l_socket_get_private (self)->state != L_SOCKET_STATE_CONNECTED)
     return TRUE;
 
+  /* The peer hears of it when the other direction is closed, too. */
+  if (!l_transport_can_shutdown_write ())
+    {
+      l_io_device_end_output (device);
+      return TRUE;
+    }
+
   return l_socket_start_shutdown (self, error);
 }
 
@@ -453,6 +482,7 @@ socket_get_descriptor (LIODevice *device)
 const LIODeviceFuncs l_socket_device_funcs = {
   .read_data = socket_read_data,
   .write_data = socket_write_data,
+  .flush_data = socket_flush_data,
   .set_condition = socket_set_condition,
   .wait = socket_wait,
   .wait_until_open = socket_wait_until_open,

@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "l-address-private.h"
 #include "l-socket-private.h"
 
 /**
@@ -274,6 +275,7 @@ l_socket_finalize (GObject *object)
 {
   LSocketPrivate *priv = l_socket_get_private (L_SOCKET (object));
 
+  l_transport_clear (&priv->transport);
   g_clear_pointer (&priv->server_name, g_ref_string_release);
   g_clear_pointer (&priv->full_server_name, g_ref_string_release);
 
@@ -609,19 +611,25 @@ l_socket_new_accepted (LReactor       *reactor,
                        gintptr         descriptor,
                        LSocketOptions  options,
                        GRefString     *server_name,
-                       GRefString     *full_server_name)
+                       GRefString     *full_server_name,
+                       int            *code)
 {
   LSocket *self = l_socket_new ();
   LSocketPrivate *priv = l_socket_get_private (self);
 
   l_io_device_set_reactor (L_IO_DEVICE (self), reactor);
   priv->transport.reactor = reactor;
+  if (!l_transport_adopt_accepted (&priv->transport, descriptor, code))
+    {
+      g_object_unref (self);
+      return NULL;
+    }
+
   priv->session++;
   priv->state = L_SOCKET_STATE_CONNECTED;
   priv->options = options;
   priv->server_name = server_name != NULL ? g_ref_string_acquire (server_name) : NULL;
   priv->full_server_name = full_server_name != NULL ? g_ref_string_acquire (full_server_name) : NULL;
-  l_transport_adopt_accepted (&priv->transport, descriptor);
   l_io_device_set_held (L_IO_DEVICE (self), TRUE);
   l_io_device_set_open (L_IO_DEVICE (self), L_OPEN_MODE_READ_WRITE);
 
@@ -834,7 +842,7 @@ l_socket_get_address (LSocket *self)
   if (priv->address == NULL && l_socket_is_valid (self))
     priv->address = l_transport_get_peer_address (&priv->transport);
 
-  return l_socket_is_valid (self) ? priv->address : NULL;
+  return l_socket_is_valid (self) ? l_address_to_public (priv->address) : NULL;
 }
 
 /**

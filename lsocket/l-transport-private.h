@@ -17,11 +17,16 @@ typedef struct
   LReactorWatch  watch;
   LReactor      *reactor;    /* (unowned) (nullable): NULL: no loop serves it */
   gintptr        descriptor; /* -1: none */
+#ifdef G_OS_WIN32
+  GMutex         lock;       /* of what follows */
+  struct _LPipe *pipe;       /* (owned) (nullable): the operations under way, while there is a descriptor */
+#endif
 } LTransport;
 
 void            l_transport_init                (LTransport           *self,
                                                  LReactor             *reactor,
                                                  LReactorWatchFunc     func);
+void            l_transport_clear               (LTransport           *self);
 
 /* Takes the descriptor out of the reactor and closes it; or leaves it to whoever had it before. */
 void            l_transport_close               (LTransport           *self);
@@ -30,6 +35,7 @@ void            l_transport_release             (LTransport           *self);
 /* G_POLLABLE_RETURN_WOULD_BLOCK: the server is busy; to be called again after a while, with the same address. */
 GPollableReturn l_transport_connect             (LTransport           *self,
                                                  GSocketAddress       *address,
+                                                 LOpenMode             mode,
                                                  int                  *code);
 
 /* Takes over a descriptor if it is of the right kind; then whether it is connected, or a connect() on it still under way;
@@ -39,8 +45,9 @@ gboolean        l_transport_adopt               (LTransport           *self,
                                                  int                  *code);
 gboolean        l_transport_set_flags           (LTransport           *self,
                                                  int                  *code);
-void            l_transport_adopt_accepted      (LTransport           *self,
-                                                 gintptr               descriptor);
+gboolean        l_transport_adopt_accepted      (LTransport           *self,
+                                                 gintptr               descriptor,
+                                                 int                  *code);
 GPollableReturn l_transport_check_connected     (LTransport           *self,
                                                  int                  *code);
 
@@ -55,9 +62,14 @@ GPollableReturn l_transport_write               (LTransport           *self,
                                                  gsize                 n_vectors,
                                                  gsize                *n_written,
                                                  int                  *code);
+/* G_POLLABLE_RETURN_WOULD_BLOCK: what write took is still under way, and G_IO_OUT tells of its end. */
+GPollableReturn l_transport_flush               (LTransport           *self,
+                                                 int                  *code);
+/* Pipes have no such thing. */
+gboolean        l_transport_can_shutdown_write  (void) G_GNUC_CONST;
 gboolean        l_transport_shutdown_write      (LTransport           *self,
                                                  int                  *code);
-/* The end of both, for both ends, while the descriptor stays open. */
+/* The end of both, for both ends; on Unix the descriptor stays open. */
 void            l_transport_shutdown            (LTransport           *self);
 
 /* Whether a connection that ended its input has ended altogether. */

@@ -38,6 +38,11 @@ set_descriptor (LTransport *self,
 }
 
 void
+l_transport_clear (LTransport *self)
+{
+}
+
+void
 l_transport_release (LTransport *self)
 {
   if (self->reactor != NULL)
@@ -89,6 +94,7 @@ get_native_address (GSocketAddress     *address,
 GPollableReturn
 l_transport_connect (LTransport     *self,
                      GSocketAddress *address,
+                     LOpenMode       mode,
                      int            *code)
 {
   struct sockaddr_un native;
@@ -175,11 +181,13 @@ l_transport_set_flags (LTransport *self,
   return FALSE;
 }
 
-void
+gboolean
 l_transport_adopt_accepted (LTransport *self,
-                            gintptr     descriptor)
+                            gintptr     descriptor,
+                            int        *code)
 {
   set_descriptor (self, descriptor);
+  return TRUE;
 }
 
 GPollableReturn
@@ -262,6 +270,20 @@ l_transport_write (LTransport          *self,
 
   *code = errno;
   return G_POLLABLE_RETURN_FAILED;
+}
+
+/* What send() took the peer can read, whatever becomes of us. */
+GPollableReturn
+l_transport_flush (LTransport *self,
+                   int        *code)
+{
+  return G_POLLABLE_RETURN_OK;
+}
+
+gboolean
+l_transport_can_shutdown_write (void)
+{
+  return TRUE;
 }
 
 gboolean

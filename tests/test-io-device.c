@@ -162,6 +162,13 @@ test_device_write_data (LIODevice            *device,
   return G_POLLABLE_RETURN_OK;
 }
 
+static GPollableReturn
+test_device_flush_data (LIODevice  *device,
+                        GError    **error)
+{
+  return G_POLLABLE_RETURN_OK;
+}
+
 static void
 test_device_set_condition (LIODevice    *device,
                            GIOCondition  condition)
@@ -276,6 +283,7 @@ test_device_get_descriptor (LIODevice *device)
 static const LIODeviceFuncs test_device_funcs = {
   .read_data = test_device_read_data,
   .write_data = test_device_write_data,
+  .flush_data = test_device_flush_data,
   .set_condition = test_device_set_condition,
   .wait = test_device_wait,
   .wait_until_open = test_device_wait_until_open,

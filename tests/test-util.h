@@ -40,6 +40,8 @@ gboolean    test_path_exists          (const char    *path);
 /* One turn that waits for at most some milliseconds; and as many as there is something to do. */
 void        test_turn                 (void);
 void        test_turn_all             (void);
+/* Until what is ready now shows in a turn. */
+void        test_let_system_tell      (void);
 
 /* Of the process; on Windows its handles. */
 guint       test_count_descriptors    (void);

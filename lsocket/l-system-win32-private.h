@@ -1,0 +1,77 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+#include <windows.h>
+
+G_BEGIN_DECLS
+
+/* Every system call of the library goes through this table, so that a test can record its arguments and make the
+ * k-th call fail. */
+typedef struct
+{
+  HANDLE (* create_file)         (LPCWSTR name, DWORD access, DWORD share, LPSECURITY_ATTRIBUTES security,
+                                  DWORD disposition, DWORD flags);
+  HANDLE (* create_named_pipe)   (LPCWSTR name, DWORD open_mode, DWORD pipe_mode, DWORD max_instances, DWORD out_size,
+                                  DWORD in_size, DWORD timeout, LPSECURITY_ATTRIBUTES security);
+  BOOL   (* wait_named_pipe)     (LPCWSTR name, DWORD timeout);
+  BOOL   (* connect_named_pipe)  (HANDLE handle, LPOVERLAPPED overlapped);
+  BOOL   (* peek_named_pipe)     (HANDLE handle, LPDWORD n_available);
+  BOOL   (* read_file)           (HANDLE handle, LPVOID buffer, DWORD count, LPOVERLAPPED overlapped);
+  BOOL   (* write_file)          (HANDLE handle, LPCVOID buffer, DWORD count, LPOVERLAPPED overlapped);
+  BOOL   (* get_result)          (HANDLE handle, LPOVERLAPPED overlapped, LPDWORD count, BOOL wait);
+  BOOL   (* cancel)              (HANDLE handle, LPOVERLAPPED overlapped);
+  BOOL   (* close_handle)        (HANDLE handle);
+  DWORD  (* get_file_type)       (HANDLE handle);
+  BOOL   (* get_pipe_info)       (HANDLE handle, LPDWORD flags);
+  BOOL   (* set_inheritable)     (HANDLE handle, BOOL inheritable);
+  HANDLE (* create_event)        (void);
+  DWORD  (* wait)                (DWORD n_handles, const HANDLE *handles, DWORD msecs);
+} LSystem;
+
+extern LSystem l_system;
+
+/* One overlapped operation: on completion its event is set, and func called in a thread of the system's pool. */
+typedef struct _LOverlapped LOverlapped;
+typedef void (* LOverlappedFunc) (gpointer user_data);
+
+struct _LOverlapped
+{
+  OVERLAPPED      overlapped;
+  PTP_WAIT        wait;       /* (nullable) */
+  LOverlappedFunc func;       /* (nullable): nobody is told */
+  gpointer        user_data;
+  gboolean        is_pending;
+};
+
+/* FALSE with GetLastError(). */
+gboolean l_overlapped_init    (LOverlapped     *self,
+                               LOverlappedFunc  func,
+                               gpointer         user_data);
+/* Cancels what is under way and waits for its end, and for the function if that runs. */
+void     l_overlapped_cancel  (LOverlapped     *self,
+                               HANDLE           handle);
+void     l_overlapped_clear   (LOverlapped     *self);
+
+/* Before each operation; and after it, with what the call returned: ERROR_IO_PENDING and from then on
+ * l_overlapped_query(), ERROR_SUCCESS, or what went wrong. */
+LPOVERLAPPED l_overlapped_begin (LOverlapped   *self);
+DWORD        l_overlapped_begun (LOverlapped   *self,
+                                 BOOL           done);
+DWORD        l_overlapped_query (LOverlapped   *self,
+                                 HANDLE         handle,
+                                 DWORD         *count);
+
+/* Until one of the handles (NULL: none), or one of the two is cancelled, or the deadline (monotonic time in microseconds,
+ * -1: none). FALSE: none of the handles. */
+gboolean l_system_wait        (const HANDLE    *handles,
+                               guint            n_handles,
+                               gint64           deadline,
+                               GCancellable    *cancellable,
+                               GCancellable    *wake);
+
+G_END_DECLS

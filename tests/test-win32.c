@@ -1,0 +1,649 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "lsocket/l-error-private.h"
+#include "lsocket/l-server.h"
+#include "lsocket/l-socket.h"
+#include "lsocket/l-system-win32-private.h"
+
+#include <aclapi.h>
+#include <sddl.h>
+#include <string.h>
+
+/* Named pipes through the table of system calls: what the library asks of Windows, whether or not the system that the
+ * tests run on keeps its promises; and that each call may fail. */
+
+static LSystem real;
+
+typedef struct
+{
+  DWORD access;
+  DWORD flags;
+  DWORD pipe_mode;
+  DWORD max_instances;
+  DWORD sizes[2];
+  char *sddl;          /* (owned) (nullable) */
+} Call;
+
+static GArray *opened;  /* (element-type Call): create_file() */
+static GArray *created; /* (element-type Call): create_named_pipe() */
+
+static int   n_handles; /* open */
+static guint n_calls;   /* of those that can fail */
+static guint failing;   /* the one of them that does; 0: none */
+static DWORD failure;
+
+static gboolean
+fails (void)
+{
+  if (++n_calls != failing)
+    return FALSE;
+
+  SetLastError (failure);
+  return TRUE;
+}
+
+static HANDLE
+count_handle (HANDLE handle)
+{
+  if (handle != NULL && handle != INVALID_HANDLE_VALUE)
+    g_atomic_int_inc (&n_handles);
+
+  return handle;
+}
+
+static char *
+get_sddl (LPSECURITY_ATTRIBUTES security)
+{
+  char *text, *copy;
+
+  if (security == NULL || security->lpSecurityDescriptor == NULL)
+    return NULL;
+
+  g_assert_true (ConvertSecurityDescriptorToStringSecurityDescriptorA (security->lpSecurityDescriptor, SDDL_REVISION_1,
+                                                                       DACL_SECURITY_INFORMATION, &text, NULL));
+  copy = g_strdup (text);
+  LocalFree (text);
+  return copy;
+}
+
+static HANDLE
+record_create_file (LPCWSTR               pipe,
+                    DWORD                 access,
+                    DWORD                 share,
+                    LPSECURITY_ATTRIBUTES security,
+                    DWORD                 disposition,
+                    DWORD                 flags)
+{
+  Call call = { .access = access, .flags = flags };
+
+  g_assert_cmphex (disposition, ==, OPEN_EXISTING);
+  g_array_append_val (opened, call);
+  return count_handle (fails () ? INVALID_HANDLE_VALUE
+                                : real.create_file (pipe, access, share, security, disposition, flags));
+}
+
+static HANDLE
+record_create_named_pipe (LPCWSTR               pipe,
+                          DWORD                 open_mode,
+                          DWORD                 pipe_mode,
+                          DWORD                 max_instances,
+                          DWORD                 out_size,
+                          DWORD                 in_size,
+                          DWORD                 timeout,
+                          LPSECURITY_ATTRIBUTES security)
+{
+  Call call = {
+    .flags = open_mode, .pipe_mode = pipe_mode, .max_instances = max_instances, .sizes = { out_size, in_size },
+    .sddl = get_sddl (security),
+  };
+
+  g_assert_false (security->bInheritHandle);
+  g_array_append_val (created, call);
+  if (fails ())
+    return INVALID_HANDLE_VALUE;
+
+  return count_handle (real.create_named_pipe (pipe, open_mode, pipe_mode, max_instances, out_size, in_size, timeout,
+                                               security));
+}
+
+static BOOL
+fail_connect_named_pipe (HANDLE       handle,
+                         LPOVERLAPPED overlapped)
+{
+  return fails () ? FALSE : real.connect_named_pipe (handle, overlapped);
+}
+
+static BOOL
+fail_read_file (HANDLE       handle,
+                LPVOID       buffer,
+                DWORD        count,
+                LPOVERLAPPED overlapped)
+{
+  return fails () ? FALSE : real.read_file (handle, buffer, count, overlapped);
+}
+
+static BOOL
+fail_write_file (HANDLE       handle,
+                 LPCVOID      buffer,
+                 DWORD        count,
+                 LPOVERLAPPED overlapped)
+{
+  return fails () ? FALSE : real.write_file (handle, buffer, count, overlapped);
+}
+
+static BOOL
+fail_peek_named_pipe (HANDLE  handle,
+                      LPDWORD n_available)
+{
+  return fails () ? FALSE : real.peek_named_pipe (handle, n_available);
+}
+
+static HANDLE
+fail_create_event (void)
+{
+  return count_handle (fails () ? NULL : real.create_event ());
+}
+
+static BOOL
+count_close_handle (HANDLE handle)
+{
+  g_atomic_int_dec_and_test (&n_handles);
+  return real.close_handle (handle);
+}
+
+static void
+clear_call (gpointer data)
+{
+  g_free (((Call *) data)->sddl);
+}
+
+static void
+start_recording (void)
+{
+  opened = g_array_new (FALSE, FALSE, sizeof (Call));
+  created = g_array_new (FALSE, FALSE, sizeof (Call));
+  g_array_set_clear_func (created, clear_call);
+  n_calls = failing = 0;
+
+  real = l_system;
+  l_system.create_file = record_create_file;
+  l_system.create_named_pipe = record_create_named_pipe;
+  l_system.connect_named_pipe = fail_connect_named_pipe;
+  l_system.read_file = fail_read_file;
+  l_system.write_file = fail_write_file;
+  l_system.peek_named_pipe = fail_peek_named_pipe;
+  l_system.create_event = fail_create_event;
+  l_system.close_handle = count_close_handle;
+}
+
+static void
+stop_recording (void)
+{
+  l_system = real;
+  g_array_unref (opened);
+  g_array_unref (created);
+}
+
+static const Call *
+get_call (GArray *calls,
+          guint   i)
+{
+  g_assert_cmpuint (i, <, calls->len);
+  return &g_array_index (calls, Call, i);
+}
+
+static char *name; /* private to this test */
+
+/* A name lives as long as one of its connections does, also when the server has gone. */
+static void
+choose_name (void)
+{
+  static guint n_names;
+
+  g_free (name);
+  name = g_strdup_printf ("lsocket-test-%lu-%u", GetCurrentProcessId (), ++n_names);
+}
+
+static void
+turn_until (gboolean (* is_true) (gpointer),
+            gpointer  data)
+{
+  gint64 deadline = g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND;
+
+  while (!is_true (data))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_main_context_iteration (NULL, FALSE);
+      g_thread_yield ();
+    }
+}
+
+static gboolean
+has_pending (gpointer server)
+{
+  return l_server_has_pending_connections (server);
+}
+
+static gboolean
+is_unconnected (gpointer socket)
+{
+  return l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED;
+}
+
+static LServer *
+new_server (LServerOptions options)
+{
+  LServer *server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+
+  choose_name ();
+  l_server_set_options (server, options);
+  l_server_listen (server, name, &error);
+  g_assert_no_error (error);
+  return server;
+}
+
+/* What is asked */
+
+static void
+test_first_instance (void)
+{
+  g_autoptr(LServer) server = NULL;
+
+  g_test_summary ("Only the first may not be a second; remote clients are refused by all");
+
+  start_recording ();
+  server = new_server (L_SERVER_OPTIONS_NONE);
+  g_assert_cmpuint (created->len, >, 1);
+  for (guint i = 0; i < created->len; i++)
+    {
+      const Call *call = get_call (created, i);
+
+      g_assert_cmphex (call->flags & FILE_FLAG_FIRST_PIPE_INSTANCE, ==, i == 0 ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0);
+      g_assert_cmphex (call->flags & FILE_FLAG_OVERLAPPED, !=, 0);
+      g_assert_cmphex (call->pipe_mode & PIPE_REJECT_REMOTE_CLIENTS, !=, 0);
+      g_assert_cmphex (call->pipe_mode & (PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_NOWAIT), ==, 0);
+      g_assert_cmpuint (call->max_instances, ==, PIPE_UNLIMITED_INSTANCES);
+      g_assert_cmpuint (call->sizes[0], >=, 64 * 1024);
+      g_assert_cmpuint (call->sizes[1], >=, 64 * 1024);
+      g_assert_nonnull (call->sddl);
+    }
+  stop_recording ();
+}
+
+static void
+test_replacement (void)
+{
+  g_autoptr(LServer) server = NULL;
+
+  g_test_summary ("A connection that is taken is replaced before: the name is never free");
+
+  start_recording ();
+  server = new_server (L_SERVER_OPTIONS_NONE);
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr(LSocket) client = l_socket_new ();
+      g_autoptr(LSocket) peer = NULL;
+      guint n_before = created->len;
+
+      l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+      g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+      turn_until (has_pending, server);
+      g_assert_cmpuint (created->len, ==, n_before + 1);
+      g_assert_cmphex (get_call (created, n_before)->flags & FILE_FLAG_FIRST_PIPE_INSTANCE, ==, 0);
+      g_assert_cmpstr (get_call (created, n_before)->sddl, ==, get_call (created, 0)->sddl);
+      peer = l_server_next_pending_connection (server);
+    }
+  stop_recording ();
+}
+
+typedef struct
+{
+  LOpenMode mode;
+  DWORD     access;
+} Rights;
+
+static const Rights rights[] = {
+  { L_OPEN_MODE_READ_ONLY, FILE_READ_DATA },
+  { L_OPEN_MODE_WRITE_ONLY, FILE_WRITE_DATA },
+  { L_OPEN_MODE_READ_WRITE, FILE_READ_DATA | FILE_WRITE_DATA },
+};
+
+static void
+test_client_rights (gconstpointer data)
+{
+  const Rights *row = data;
+  g_autoptr(LServer) server = NULL;
+  g_autoptr(LSocket) client = l_socket_new ();
+  const Call *call;
+
+  g_test_summary ("The server may identify the client and not act for it; the client opens no more than it needs");
+
+  start_recording ();
+  server = new_server (L_SERVER_OPTIONS_NONE);
+  l_socket_connect_to_server (client, name, row->mode);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+  call = get_call (opened, 0);
+  g_assert_cmphex (call->flags & SECURITY_SQOS_PRESENT, !=, 0);
+  g_assert_cmphex (call->flags & (SECURITY_IDENTIFICATION | SECURITY_IMPERSONATION | SECURITY_DELEGATION), ==,
+                   SECURITY_IDENTIFICATION);
+  g_assert_cmphex (call->access, ==, row->access | FILE_READ_ATTRIBUTES | SYNCHRONIZE);
+  stop_recording ();
+}
+
+typedef struct
+{
+  LServerOptions options;
+  guint          n_entries;
+  gboolean       everyone;
+} Access;
+
+static const Access accesses[] = {
+  { L_SERVER_OPTIONS_NONE, 2, FALSE },
+  { L_SERVER_OPTIONS_USER_ACCESS, 2, FALSE },
+  { L_SERVER_OPTIONS_GROUP_ACCESS, 3, FALSE },
+  { L_SERVER_OPTIONS_OTHER_ACCESS, 3, TRUE },
+  { L_SERVER_OPTIONS_WORLD_ACCESS, 4, TRUE },
+};
+
+static guint
+count_char (const char *text,
+            char        c)
+{
+  guint n = 0;
+
+  for (; *text != '\0'; text++)
+    n += *text == c;
+
+  return n;
+}
+
+static void
+test_access (gconstpointer data)
+{
+  const Access *row = data;
+  g_autoptr(LServer) server = NULL;
+  const char *sddl;
+
+  start_recording ();
+  server = new_server (row->options);
+  sddl = get_call (created, 0)->sddl;
+  g_test_message ("%s", sddl);
+  g_assert_true (g_str_has_prefix (sddl, "D:P"));
+  g_assert_cmpuint (count_char (sddl, '('), ==, row->n_entries);
+  g_assert_nonnull (strstr (sddl, ";;;SY)"));
+  g_assert_true ((strstr (sddl, ";;;WD)") != NULL) == row->everyone);
+  stop_recording ();
+}
+
+static void
+test_access_read_back (void)
+{
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  PSECURITY_DESCRIPTOR descriptor;
+  g_autofree char *sddl = NULL;
+  SECURITY_ATTRIBUTES security;
+  PACL dacl;
+
+  g_test_summary ("The pipe itself has the list");
+
+  g_assert_cmpint (GetSecurityInfo ((HANDLE) l_server_get_socket_descriptor (server), SE_KERNEL_OBJECT,
+                                    DACL_SECURITY_INFORMATION, NULL, NULL, &dacl, NULL, &descriptor), ==, ERROR_SUCCESS);
+  security.lpSecurityDescriptor = descriptor;
+  sddl = get_sddl (&security);
+  g_test_message ("%s", sddl);
+  g_assert_cmpuint (count_char (sddl, '('), ==, 2);
+  LocalFree (descriptor);
+}
+
+/* What is refused */
+
+static void
+test_in_use (void)
+{
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  g_autoptr(LServer) second = l_server_new ();
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false (l_server_listen (second, name, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ADDRESS_IN_USE);
+  g_clear_error (&error);
+  g_assert_false (l_server_remove (name, L_SERVER_OPTIONS_NONE, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ADDRESS_IN_USE);
+  g_clear_error (&error);
+  l_server_close (server);
+  g_assert_true (l_server_remove (name, L_SERVER_OPTIONS_NONE, &error));
+  g_assert_true (l_server_listen (second, name, &error));
+  g_assert_no_error (error);
+}
+
+static void
+test_first_instance_refused (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("What Windows says when another program was faster");
+
+  choose_name ();
+  start_recording ();
+  failing = 1;
+  failure = ERROR_ACCESS_DENIED;
+  g_assert_false (l_server_listen (server, name, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ADDRESS_IN_USE);
+  g_assert_false (l_server_is_listening (server));
+  g_assert_cmpuint (created->len, ==, 1);
+  stop_recording ();
+}
+
+static void
+test_no_pipe (void)
+{
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+  HANDLE event = CreateEventW (NULL, TRUE, FALSE, NULL);
+
+  g_test_summary ("A handle that is no pipe");
+
+  g_assert_false (l_socket_set_socket_descriptor (socket, (gintptr) event, L_SOCKET_STATE_CONNECTED,
+                                                  L_OPEN_MODE_READ_WRITE, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
+  g_clear_error (&error);
+  g_assert_false (l_server_listen_descriptor (server, (gintptr) event, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
+  g_assert_true (CloseHandle (event));
+}
+
+static void
+test_unsupported (void)
+{
+  g_autoptr(LServer) server = NULL;
+  g_autoptr(LSocket) client = l_socket_new ();
+  g_autoptr(GSocketAddress) address = NULL;
+  g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("What pipes do not have");
+
+  server = new_server (L_SERVER_OPTIONS_NONE);
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  g_assert_false (l_socket_shutdown_write (client, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
+  g_clear_error (&error);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+  g_assert_null (l_socket_get_address (client));
+  g_assert_null (l_server_get_address (server));
+  l_socket_abort (client);
+
+  address = g_inet_socket_address_new (loopback, 1);
+  l_socket_connect_to_address (client, address, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
+  l_socket_set_options (client, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE);
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_UNSUPPORTED_OPERATION);
+}
+
+/* Failures and what they leave */
+
+static void
+on_new_connection (LServer *server)
+{
+  g_autoptr(LSocket) socket = l_server_next_pending_connection (server);
+
+  l_io_device_write (L_IO_DEVICE (socket), "hello", 5, NULL);
+  l_socket_disconnect_from_server (socket);
+}
+
+/* A whole life, of which any call may fail; what was begun ends all the same. */
+static void
+live (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+  gint64 deadline = g_get_monotonic_time () + G_TIME_SPAN_SECOND / 2;
+
+  choose_name ();
+  g_signal_connect (server, "new-connection", G_CALLBACK (on_new_connection), NULL);
+  l_server_set_listen_backlog (server, 2);
+  if (!l_server_listen (server, name, NULL))
+    return;
+
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  l_io_device_write (L_IO_DEVICE (client), "hello", 5, NULL);
+  while (l_socket_get_state (client) != L_SOCKET_STATE_UNCONNECTED && g_get_monotonic_time () < deadline)
+    g_main_context_iteration (NULL, FALSE);
+}
+
+/* All that was begun has ended: what a server handed out delivers first. */
+static gboolean
+has_no_handles (gpointer unused)
+{
+  return n_handles == 0;
+}
+
+static void
+test_faults (void)
+{
+  static const DWORD failures[] = { ERROR_NO_SYSTEM_RESOURCES, ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE };
+  guint n_all;
+
+  g_test_summary ("Each call in turn fails, and no handle is left");
+
+  start_recording ();
+  live ();
+  turn_until (has_no_handles, NULL);
+  n_all = n_calls;
+  for (guint i = 1; i <= n_all; i++)
+    {
+      n_calls = 0;
+      failing = i;
+      g_test_message ("call %u of %u", i, n_all);
+      failure = failures[i % G_N_ELEMENTS (failures)];
+      live ();
+      failing = 0;
+      turn_until (has_no_handles, NULL);
+    }
+  live ();
+  turn_until (has_no_handles, NULL);
+  stop_recording ();
+}
+
+static void
+test_handles (void)
+{
+  g_autoptr(LServer) server = NULL;
+
+  g_test_summary ("A thousand connections leave nothing behind");
+
+  start_recording ();
+  server = new_server (L_SERVER_OPTIONS_NONE);
+  g_signal_connect (server, "new-connection", G_CALLBACK (on_new_connection), NULL);
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_autoptr(LSocket) client = l_socket_new ();
+
+      l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+      turn_until (is_unconnected, client);
+    }
+  l_server_close (server);
+  turn_until (has_no_handles, NULL);
+  stop_recording ();
+}
+
+/* Errors */
+
+typedef struct
+{
+  int          code;
+  LSocketError error;
+} Mapping;
+
+static const Mapping mappings[] = {
+  { ERROR_FILE_NOT_FOUND, L_SOCKET_ERROR_SERVER_NOT_FOUND },
+  { ERROR_INVALID_NAME, L_SOCKET_ERROR_SERVER_NOT_FOUND },
+  { ERROR_FILENAME_EXCED_RANGE, L_SOCKET_ERROR_SERVER_NOT_FOUND },
+  { ERROR_ACCESS_DENIED, L_SOCKET_ERROR_ACCESS },
+  { ERROR_NO_SYSTEM_RESOURCES, L_SOCKET_ERROR_RESOURCE },
+  { ERROR_NOT_ENOUGH_MEMORY, L_SOCKET_ERROR_RESOURCE },
+  { ERROR_TOO_MANY_OPEN_FILES, L_SOCKET_ERROR_RESOURCE },
+  { ERROR_BROKEN_PIPE, L_SOCKET_ERROR_PEER_CLOSED },
+  { ERROR_NO_DATA, L_SOCKET_ERROR_PEER_CLOSED },
+  { ERROR_PIPE_NOT_CONNECTED, L_SOCKET_ERROR_PEER_CLOSED },
+  { ERROR_PIPE_BUSY, L_SOCKET_ERROR_ADDRESS_IN_USE },
+  { ERROR_SEM_TIMEOUT, L_SOCKET_ERROR_TIMEOUT },
+  { ERROR_INVALID_HANDLE, L_SOCKET_ERROR_UNSUPPORTED_OPERATION },
+  { ERROR_NOT_SUPPORTED, L_SOCKET_ERROR_UNSUPPORTED_OPERATION },
+  { ERROR_OPERATION_ABORTED, L_SOCKET_ERROR_CONNECTION },
+  { 99999, L_SOCKET_ERROR_UNKNOWN },
+};
+
+static void
+test_errors (void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (mappings); i++)
+    {
+      const char *text = l_error_get_text (mappings[i].code);
+
+      g_assert_cmpint (l_error_from_system (mappings[i].code), ==, mappings[i].error);
+      g_assert_true (g_utf8_validate (text, -1, NULL));
+      if (mappings[i].error != L_SOCKET_ERROR_UNKNOWN)
+        g_assert_cmpstr (text, !=, "");
+    }
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/win32/listen/first-instance", test_first_instance);
+  g_test_add_func ("/win32/listen/replacement", test_replacement);
+  for (guint i = 0; i < G_N_ELEMENTS (rights); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/win32/connect/rights/%u", rights[i].mode);
+
+      g_test_add_data_func (path, &rights[i], test_client_rights);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (accesses); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/win32/listen/access/%u", accesses[i].options);
+
+      g_test_add_data_func (path, &accesses[i], test_access);
+    }
+  g_test_add_func ("/win32/listen/access/read-back", test_access_read_back);
+  g_test_add_func ("/win32/listen/in-use", test_in_use);
+  g_test_add_func ("/win32/listen/first-instance-refused", test_first_instance_refused);
+  g_test_add_func ("/win32/no-pipe", test_no_pipe);
+  g_test_add_func ("/win32/unsupported", test_unsupported);
+  g_test_add_func ("/win32/faults", test_faults);
+  g_test_add_func ("/win32/handles", test_handles);
+  g_test_add_func ("/win32/errors", test_errors);
+
+  return g_test_run ();
+}
