@@ -46,6 +46,7 @@ struct _LOverlapped
   LOverlappedFunc func;       /* (nullable): nobody is told */
   gpointer        user_data;
   gboolean        is_pending;
+  int             is_told;    /* (atomic): that it is done */
 };
 
 /* FALSE with GetLastError(). */

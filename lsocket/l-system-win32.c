@@ -100,6 +100,7 @@ tell_done (PTP_CALLBACK_INSTANCE instance,
 {
   LOverlapped *self = context;
 
+  g_atomic_int_set (&self->is_told, TRUE);
   self->func (self->user_data);
 }
 
@@ -167,6 +168,14 @@ l_overlapped_begin (LOverlapped *self)
   return &self->overlapped;
 }
 
+static void
+await (LOverlapped *self)
+{
+  g_atomic_int_set (&self->is_told, FALSE);
+  if (self->wait != NULL)
+    SetThreadpoolWait (self->wait, self->overlapped.hEvent, NULL);
+}
+
 DWORD
 l_overlapped_begun (LOverlapped *self,
                     BOOL         done)
@@ -177,8 +186,7 @@ l_overlapped_begun (LOverlapped *self,
     return code;
 
   self->is_pending = TRUE;
-  if (self->wait != NULL)
-    SetThreadpoolWait (self->wait, self->overlapped.hEvent, NULL);
+  await (self);
   return code;
 }
 
@@ -193,7 +201,12 @@ l_overlapped_query (LOverlapped *self,
     code = GetLastError ();
 
   if (code == ERROR_IO_INCOMPLETE)
-    return ERROR_IO_PENDING;
+    {
+      /* Told too early: what the pool had seen was still the end of the operation before this one. */
+      if (g_atomic_int_get (&self->is_told))
+        await (self);
+      return ERROR_IO_PENDING;
+    }
 
   self->is_pending = FALSE;
   return code;

@@ -299,20 +299,8 @@ get_splice_size (void)
   return test_is_on_valgrind () ? 4 * MIB + 5 : 1024 * MIB + 5;
 }
 
-/* Sanitizers keep what was freed for a while, and have books to keep. */
-#ifdef __has_feature
-#if __has_feature (address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#if __has_feature (thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-#if defined (__SANITIZE_ADDRESS__) || defined (__SANITIZE_THREAD__)
-#define MEMORY_LIMIT (512 * MIB)
-#else
-#define MEMORY_LIMIT (16 * MIB)
-#endif
+/* A sanitizer keeps what was freed for a while, and has books to keep. */
+#define MEMORY_LIMIT ((TEST_UNDER_ASAN || TEST_UNDER_TSAN ? 512 : 16) * MIB)
 
 /* The most memory that the process has used since the last start_measuring(). */
 static gsize

@@ -11,6 +11,20 @@ G_BEGIN_DECLS
 /* What the test programs share. Everything happens in one main context, turned until what is expected has come; no
  * sleeps, no fixed names. */
 
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined (__SANITIZE_ADDRESS__) || __has_feature (address_sanitizer)
+#define TEST_UNDER_ASAN 1
+#else
+#define TEST_UNDER_ASAN 0
+#endif
+#if defined (__SANITIZE_THREAD__) || __has_feature (thread_sanitizer)
+#define TEST_UNDER_TSAN 1
+#else
+#define TEST_UNDER_TSAN 0
+#endif
+
 /* g_test_init() and a private, short runtime directory in XDG_RUNTIME_DIR that goes at the end. */
 void        test_init                 (int           *argc,
                                        char        ***argv);

@@ -575,6 +575,43 @@ test_handles (void)
   stop_recording ();
 }
 
+static void
+on_told (gpointer user_data)
+{
+  g_atomic_int_inc ((int *) user_data);
+}
+
+/* The system's pool may still see the end of one operation when the next is under way, and is told to wait again. */
+static void
+test_told_early (void)
+{
+  LOverlapped operation = { 0 };
+  LPOVERLAPPED overlapped;
+  int n_told = 0;
+  DWORD count;
+
+  g_assert_true (l_overlapped_init (&operation, on_told, &n_told));
+  overlapped = l_overlapped_begin (&operation);
+  overlapped->Internal = STATUS_PENDING;
+  SetLastError (ERROR_IO_PENDING);
+  g_assert_cmpuint (l_overlapped_begun (&operation, FALSE), ==, ERROR_IO_PENDING);
+
+  SetEvent (overlapped->hEvent);
+  while (g_atomic_int_get (&n_told) < 1)
+    g_thread_yield ();
+  ResetEvent (overlapped->hEvent);
+  g_assert_cmpuint (l_overlapped_query (&operation, NULL, &count), ==, ERROR_IO_PENDING);
+
+  overlapped->Internal = 0;
+  SetEvent (overlapped->hEvent);
+  while (g_atomic_int_get (&n_told) < 2)
+    g_thread_yield ();
+  g_assert_cmpuint (l_overlapped_query (&operation, NULL, &count), ==, ERROR_SUCCESS);
+
+  l_overlapped_cancel (&operation, NULL);
+  l_overlapped_clear (&operation);
+}
+
 /* Errors */
 
 typedef struct
@@ -643,6 +680,7 @@ main (int    argc,
   g_test_add_func ("/win32/unsupported", test_unsupported);
   g_test_add_func ("/win32/faults", test_faults);
   g_test_add_func ("/win32/handles", test_handles);
+  g_test_add_func ("/win32/told-early", test_told_early);
   g_test_add_func ("/win32/errors", test_errors);
 
   return g_test_run ();
