@@ -8,8 +8,8 @@
 #include "test-pattern.h"
 #include "test-util.h"
 
-/* What GIO builds upon streams, at full length: long dialogues, a gibibyte, proxies, and closing with much unsent; in the
- * owner's loop, in other threads beside it, and in other threads while the owner sleeps. */
+/* What GIO builds upon streams, at full length: long dialogues, a gibibyte, proxies, and closing with much unsent; in
+ * the owner's loop, in other threads beside it, and in other threads while the owner sleeps. */
 
 #define KIB ((gsize) 1024)
 #define MIB (1024 * KIB)
@@ -296,7 +296,10 @@ test_buffered_loop (void)
 static gsize
 get_splice_size (void)
 {
-  return test_is_on_valgrind () ? 4 * MIB + 5 : 1024 * MIB + 5;
+  if (test_is_on_valgrind ())
+    return 4 * MIB + 5;
+
+  return (TEST_UNDER_TSAN ? 128 : 1024) * MIB + 5;
 }
 
 /* A sanitizer keeps what was freed for a while, and has books to keep. */
