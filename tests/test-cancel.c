@@ -9,7 +9,7 @@
 
 /* Cancellation of each asynchronous call, of the socket, the server, the device and its streams, and of what GIO builds
  * upon these: before it starts, while it waits, from another thread, with the result already on its way, and after
- * completion. What is cancelled ends in the next turn of the loop, and what a cancelled call leaves behind is usable. */
+ * completion. What is cancelled ends in the next turn of the loop, and what a cancelled call leaves behind is of use. */
 
 typedef struct _Call Call;
 
@@ -623,14 +623,16 @@ static const Kind kinds[] = {
   { "line", 1, NULL, start_line, finish_line, send_line, verify_reading },
   { "bytes", 1, NULL, start_bytes, finish_bytes, send_line, verify_reading },
   { "data-line", 3, prepare_data, start_data_line, finish_data_line, send_line, verify_reading },
-  { "splice-from", 2, prepare_splice_from, start_splice_from, finish_splice_from, complete_splice_from, verify_reading },
+  { "splice-from", 2, prepare_splice_from, start_splice_from, finish_splice_from, complete_splice_from,
+    verify_reading },
   { "write", 2, prepare_blocked, start_write, finish_write, complete_by_taking, verify_connected },
   { "write-all", 3, prepare_blocked, start_write_all, finish_write_all, complete_by_taking, verify_connected },
   { "writev-all", 3, prepare_blocked, start_writev_all, finish_writev_all, complete_by_taking, verify_connected },
   { "flush", 2, prepare_queued, start_flush, finish_flush, complete_by_taking, verify_connected },
   { "splice-to", 3, prepare_splice_to, start_splice_to, finish_splice_to, complete_by_taking, verify_connected },
   { "close", 2, prepare_queued, start_close, finish_close, complete_by_taking, verify_closed },
-  { "close-output", 3, prepare_queued, start_close_output, finish_close_output, complete_by_taking, verify_output_closed },
+  { "close-output", 3, prepare_queued, start_close_output, finish_close_output, complete_by_taking,
+    verify_output_closed },
   { "disconnect", 1, prepare_queued, start_disconnect, finish_disconnect, complete_by_taking, verify_disconnect },
   { "connect", 1, prepare_connect, start_connect, finish_connect, complete_connect, verify_unconnected },
   { "accept", 1, NULL, start_accept, finish_accept, complete_accept, verify_accept },

@@ -378,8 +378,8 @@ flush_sync (GDBusConnection *connection)
   g_assert_no_error (error);
 }
 
-/* GDBus cancels its reading in the thread that closes. Of a source that is cancelled while GDBus's thread attaches it
- * GLib reads what it writes there, without the lock: that is no race of ours. When a flush is over so is the attaching. */
+/* GDBus cancels its reading in the thread that closes. Of a source that is cancelled while GDBus's thread attaches it,
+ * GLib reads without a lock what it writes there: a race, and none of ours. When a flush is over so is the attaching. */
 static void
 let_attach (GDBusConnection *connection)
 {
@@ -501,7 +501,7 @@ link_init (Link *link)
   link_open (link);
 }
 
-/* The server first: to a thread sanitizer two connections that emit “closed” at once race for its one class handler. */
+/* The server first: two connections that emit “closed” at once race for its one class handler, in GLib. */
 static void
 link_assert_ended (Link *link)
 {

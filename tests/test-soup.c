@@ -10,8 +10,8 @@
 #include "test-pattern.h"
 #include "test-util.h"
 
-/* HTTP over a connection: libsoup's server takes it from an LServer; the client is an LSocket that speaks for itself, or
- * libsoup's session. */
+/* HTTP over a connection: libsoup's server takes it from an LServer; the client is an LSocket that speaks for itself,
+ * or libsoup's session. */
 
 #define SIZE (1024 * 1024)
 
@@ -287,19 +287,11 @@ test_session (void)
   web_clear (&web);
 }
 
-/* Threads and their descriptors that come with the first connection and stay. */
-static void
-warm_up (void)
-{
-  g_object_unref (soup_session_new ());
-}
-
 int
 main (int   argc,
       char *argv[])
 {
   test_init (&argc, &argv);
-  warm_up ();
 
   test_add ("/soup/get", test_get);
   test_add ("/soup/keep-alive", test_keep_alive);
