@@ -47,8 +47,7 @@ struct _LReactor
   guint                  cursor;   /* where the next round begins (poll) */
 
   GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
-  GMainContext          *context;  /* (unowned): lives while is_destroyed is FALSE and the lock is held */
-  gboolean               is_destroyed;
+  GMainContext          *context;  /* (unowned): owns this source, and is held by who holds the reactor */
   GThread               *thread;   /* (unowned) (nullable): ran the context last */
   GArray                *slots;    /* (element-type LReactorSlot), the first is never used */
   guint32                free_slot;

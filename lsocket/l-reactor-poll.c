@@ -25,10 +25,8 @@ static gboolean
 poll_add (LReactor      *self,
           LReactorWatch *watch)
 {
-  /* Those who outlive the context are told nothing any more. */
-  if (!self->is_destroyed)
-    l_reactor_get_slot (self, watch->slot)->tag =
-      g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
+  l_reactor_get_slot (self, watch->slot)->tag =
+    g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
 
   return TRUE;
 }
@@ -38,9 +36,6 @@ poll_modify (LReactor      *self,
              LReactorWatch *watch)
 {
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
-
-  if (self->is_destroyed)
-    return TRUE;
 
   /* That function is for the thread of the context. */
   if (self->thread == g_thread_self ())
@@ -60,9 +55,7 @@ poll_remove (LReactor      *self,
 {
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
-  /* The context has taken its descriptors with it. */
-  if (!self->is_destroyed)
-    g_source_remove_unix_fd (&self->parent, slot->tag);
+  g_source_remove_unix_fd (&self->parent, slot->tag);
   slot->tag = NULL;
 }
 

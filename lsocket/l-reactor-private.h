@@ -74,7 +74,7 @@ struct _LReactorTimer
 };
 
 /* The reactor of the calling thread's default context; NULL when the thread has none of its own and another thread
- * runs the global one. It lives as long as its context. */
+ * runs the global one. A reference holds the context, too. */
 LReactor *l_reactor_ref_thread_default (void);
 gboolean  l_reactor_is_thread_default  (LReactor           *self);
 gboolean  l_reactor_is_for_context     (LReactor           *self,

@@ -217,8 +217,7 @@ l_reactor_finalize (GSource *source)
   LReactor *self = (LReactor *) source;
 
   g_mutex_lock (&registry_lock);
-  if (g_hash_table_lookup (registry, self->context) == self)
-    g_hash_table_remove (registry, self->context);
+  g_hash_table_remove (registry, self->context);
   g_mutex_unlock (&registry_lock);
 
   self->backend->clear (self);
@@ -245,23 +244,6 @@ choose_backend (void)
   return &L_REACTOR_BACKEND_PORTABLE;
 }
 
-static gboolean
-do_nothing (gpointer unused)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-/* The context drops its sources before it is gone itself. */
-static void
-context_gone (gpointer data)
-{
-  LReactor *self = data;
-
-  g_mutex_lock (&self->lock);
-  self->is_destroyed = TRUE;
-  g_mutex_unlock (&self->lock);
-}
-
 static LReactor *
 l_reactor_new (GMainContext *context)
 {
@@ -281,8 +263,6 @@ l_reactor_new (GMainContext *context)
       self->backend->init (self);
     }
 
-  g_source_set_callback (source, do_nothing, self, context_gone);
-
   /* A handler may run a main loop of its own; and without it GLib takes our descriptors out and puts them back
    * around every dispatch. */
   g_source_set_can_recurse (source, TRUE);
@@ -290,18 +270,6 @@ l_reactor_new (GMainContext *context)
   g_source_attach (source, context);
 
   return self;
-}
-
-static gboolean
-is_destroyed (LReactor *self)
-{
-  gboolean destroyed;
-
-  g_mutex_lock (&self->lock);
-  destroyed = self->is_destroyed;
-  g_mutex_unlock (&self->lock);
-
-  return destroyed;
 }
 
 static LReactor *
@@ -315,14 +283,14 @@ l_reactor_ref_for_context (GMainContext *context)
     registry = g_hash_table_new (NULL, NULL);
 
   self = g_hash_table_lookup (registry, context);
-  if (self == NULL || is_destroyed (self))
+  if (self == NULL)
     {
       self = l_reactor_new (context);
       g_hash_table_insert (registry, context, self);
       /* The context owns it from here. */
       g_source_unref (&self->parent);
     }
-  g_source_ref (&self->parent);
+  l_reactor_ref (self);
 
   g_mutex_unlock (&registry_lock);
 
@@ -372,9 +340,11 @@ l_reactor_get_thread (LReactor *self)
   return thread;
 }
 
+/* Who holds the reactor holds its context, which another thread may drop while this one wakes it. */
 LReactor *
 l_reactor_ref (LReactor *self)
 {
+  g_main_context_ref (self->context);
   g_source_ref (&self->parent);
 
   return self;
@@ -383,7 +353,10 @@ l_reactor_ref (LReactor *self)
 void
 l_reactor_unref (LReactor *self)
 {
+  GMainContext *context = self->context;
+
   g_source_unref (&self->parent);
+  g_main_context_unref (context);
 }
 
 /* The slot's watch, if it still waits for one of the conditions: a handler that ran since may have changed that. */
@@ -559,7 +532,7 @@ l_reactor_remove_watch (LReactor      *self,
 static void
 wake_up (LReactor *self)
 {
-  if (self->thread != NULL && self->thread != g_thread_self () && !self->is_destroyed)
+  if (self->thread != NULL && self->thread != g_thread_self ())
     g_main_context_wakeup (self->context);
 }
 

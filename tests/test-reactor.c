@@ -1692,7 +1692,7 @@ test_context_freed_first (void)
   Channel channel, unused_channel;
   Job task, timer;
 
-  g_test_summary ("Those that outlive the context can still take leave of its reactor");
+  g_test_summary ("Those that are left when its maker drops the context can still take leave of it");
 
   setup (&fixture, NULL);
   channel_open (&channel, &fixture);
@@ -1724,7 +1724,7 @@ test_context_freed_then_added (void)
   Fixture fixture;
   Channel channel;
 
-  g_test_summary ("After the context is gone nothing is told, and nothing breaks");
+  g_test_summary ("After its maker has dropped the context nothing is told, and nothing breaks");
 
   setup (&fixture, NULL);
   g_main_context_pop_thread_default (fixture.context);
@@ -1744,7 +1744,7 @@ test_context_freed_then_added (void)
 static void
 test_context_replaced (void)
 {
-  g_test_summary ("A new context has a living reactor, also at the address of one that was freed");
+  g_test_summary ("A new context has a reactor of its own");
 
   for (guint i = 0; i < 20; i++)
     {

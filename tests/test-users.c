@@ -778,6 +778,77 @@ test_unsent_close_elsewhere (gconstpointer data)
   g_assert_finalize_object (socket);
 }
 
+/* An owner that leaves */
+
+typedef struct
+{
+  LSocket     *socket; /* (owned): by who closes it */
+  GAsyncQueue *left;
+  GAsyncQueue *closed;
+} Leaving;
+
+static gboolean
+never (gpointer unused)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* In the midst of the context's end, wherever that is. */
+static void
+on_context_ends (gpointer data)
+{
+  Leaving *leaving = data;
+
+  g_async_queue_push (leaving->left, leaving);
+  g_async_queue_pop (leaving->closed);
+}
+
+static void
+on_thread_ends (gpointer data)
+{
+  Leaving *leaving = data;
+
+  g_async_queue_push (leaving->left, leaving);
+}
+
+/* The loop runs for a while, so that it counts as one to be woken. */
+static void
+leave (LSocket  *socket,
+       gpointer  user_data)
+{
+  static GPrivate thread_leaving = G_PRIVATE_INIT (on_thread_ends);
+  GMainContext *context = g_main_context_get_thread_default ();
+  g_autoptr(GSource) source = g_idle_source_new ();
+  Leaving *leaving = user_data;
+
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  leaving->socket = g_object_ref (socket);
+  g_private_set (&thread_leaving, leaving);
+  g_source_set_priority (source, G_PRIORITY_LOW);
+  g_source_set_callback (source, never, leaving, on_context_ends);
+  g_source_attach (source, context);
+}
+
+static void
+test_owner_leaves (void)
+{
+  Leaving leaving = { .left = g_async_queue_new (), .closed = g_async_queue_new () };
+  TestFar far;
+
+  g_test_summary ("Closed by another thread, as by GDBus's, while the owner and its context go or are gone");
+
+  test_far_init (&far, leave, &leaving);
+  g_async_queue_pop (leaving.left);
+  close_socket (leaving.socket);
+  g_async_queue_push (leaving.closed, &leaving);
+  g_clear_object (&leaving.socket);
+  TEST_TURN_UNTIL (l_socket_get_state (far.socket) == L_SOCKET_STATE_UNCONNECTED);
+  test_far_clear (&far);
+  g_async_queue_unref (leaving.left);
+  g_async_queue_unref (leaving.closed);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -807,6 +878,8 @@ main (int   argc,
   test_add ("/users/unsent/dropped", test_unsent_dropped);
   test_add ("/users/unsent/output-stream", test_unsent_output_stream);
   test_add ("/users/unsent/written", test_unsent_written);
+
+  test_add ("/users/owner-leaves", test_owner_leaves);
 
   return test_run ();
 }
