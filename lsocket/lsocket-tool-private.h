@@ -21,6 +21,7 @@ typedef enum
   TOOL_STATUS_IN_USE = 6,
   TOOL_STATUS_IO = 7,        /* a connection broke, or standard input or output did */
   TOOL_STATUS_SIGNAL = 128,  /* and the number of the signal */
+  TOOL_STATUS_PIPE = 141,    /* that of SIGPIPE */
 } ToolStatus;
 
 int  tool_status_from_error (LSocketError  error);
@@ -35,11 +36,51 @@ void tool_trace_print       (gpointer      object,
                              const char   *format,
                              ...) G_GNUC_PRINTF (2, 3);
 
-/* Standard input and output, without ever blocking in them and without disturbing those who share them. */
-void tool_stdio_init        (void);
-void tool_stdio_prepare     (void);
-void tool_stdio_restore     (void);
-void tool_stdio_end_output  (void);
+/* What of it is the platform's: one file each for Unix and Windows implements these. */
+
+/* What a connection is joined to: standard input or output, or that of a command. It never blocks: what cannot be done
+ * now fails with G_IO_ERROR_WOULD_BLOCK, and func, called again and again while there may be something to do, tells when
+ * to try again. An output that nobody reads fails with G_IO_ERROR_BROKEN_PIPE. */
+typedef struct _ToolStream ToolStream;
+typedef void (* ToolStreamFunc) (gpointer user_data);
+
+ToolStream *tool_stream_new_stdin          (void);
+ToolStream *tool_stream_new_stdout         (gboolean         is_kept);
+ToolStream *tool_stream_new_command_stdin  (GSubprocess     *command);
+ToolStream *tool_stream_new_command_stdout (GSubprocess     *command);
+
+void        tool_stream_watch              (ToolStream      *self,
+                                            ToolStreamFunc   func, /* NULL: no more */
+                                            gpointer         user_data);
+/* 0: the end. */
+gssize      tool_stream_read               (ToolStream      *self,
+                                            void            *buffer,
+                                            gsize            count,
+                                            GError         **error);
+/* Whether there is something that was not even read yet. It may be lost. */
+gboolean    tool_stream_has_more           (ToolStream      *self);
+gssize      tool_stream_write              (ToolStream      *self,
+                                            const void      *buffer,
+                                            gsize            count,
+                                            GError         **error);
+/* Whether the system has all that was written. */
+gboolean    tool_stream_flush              (ToolStream      *self,
+                                            GError         **error);
+/* Who reads an output sees its end, unless it is standard output that is kept; and frees it. */
+void        tool_stream_close              (ToolStream      *self);
+
+/* Standard input and output as a whole: at the start, before they are used, at the end. */
+void        tool_stdio_init                (void);
+void        tool_stdio_prepare             (void);
+void        tool_stdio_restore             (void);
+
+/* number: of the signal that wants an end of the program, as Unix counts. */
+typedef void (* ToolSignalFunc) (int number);
+
+void        tool_process_watch_signals     (ToolSignalFunc   func);
+/* In UTF-8, or on Unix whatever they are in. */
+char      **tool_process_get_arguments     (char           **argv);
+void        tool_process_stop_command      (GSubprocess     *command);
 
 /* A connection joined to standard input and output, to a command or to itself. */
 typedef struct _ToolRelay ToolRelay;

@@ -6,14 +6,7 @@
 
 #include "lsocket-tool-private.h"
 
-#include <errno.h>
-#include <gio/gunixinputstream.h>
-#include <gio/gunixoutputstream.h>
-#include <glib-unix.h>
 #include <glib/gi18n.h>
-#include <signal.h>
-#include <string.h>
-#include <unistd.h>
 
 /* Memory stays constant whatever the sides do: nothing is read from the input while the socket's write buffer is full,
  * and the socket receives nothing while its read buffer is, because the output takes nothing. */
@@ -30,17 +23,16 @@ struct _ToolRelay
   GSubprocess   *command;     /* (owned) (nullable), while it runs */
   GCancellable  *cancellable; /* (owned), ends the waiting for it */
 
-  int   input;                /* what is read here is sent; -1: there is nothing more to send */
-  int   output;               /* what is received is written here; -1: it is thrown away */
-  guint input_id;
-  guint output_id;            /* while the output takes nothing */
-  guint end_id;
-  int   status;
-  gsize unsent;               /* of what was written, when last looked at */
+  ToolStream    *input;       /* (owned) (nullable): what is read here is sent; NULL: there is nothing more to send */
+  ToolStream    *output;      /* (owned) (nullable): what is received is written here; NULL: it is thrown away */
+  guint          end_id;
+  int            status;
+  gsize          unsent;      /* of what was written, when last looked at */
 
   guint is_echo : 1;
   guint is_stdio : 1;
   guint keeps_output : 1;
+  guint output_is_full : 1;
   guint input_ended : 1;      /* by itself */
   guint output_failed : 1;
   guint peer_finished : 1;
@@ -93,10 +85,7 @@ set_status (ToolRelay *self,
 static void
 close_input (ToolRelay *self)
 {
-  g_clear_handle_id (&self->input_id, g_source_remove);
-  if (self->input >= 0 && !self->is_stdio)
-    close (self->input);
-  self->input = -1;
+  g_clear_pointer (&self->input, tool_stream_close);
 }
 
 /* Nothing more is to be sent. */
@@ -118,21 +107,17 @@ count_unsent (ToolRelay *self)
   self->unsent = l_io_device_get_bytes_to_write (get_device (self));
 }
 
-static gboolean on_input (int          fd,
-                          GIOCondition condition,
-                          gpointer     user_data);
+static void on_input (gpointer user_data);
 
 /* Reads the input exactly while the socket has room for what comes. */
 static void
 update_input (ToolRelay *self)
 {
-  gboolean wanted = self->input >= 0 && is_in_state (self, L_SOCKET_STATE_CONNECTED) &&
+  gboolean wanted = is_in_state (self, L_SOCKET_STATE_CONNECTED) &&
                     l_io_device_get_bytes_to_write (get_device (self)) <= BUFFER_SIZE - PIECE;
 
-  if (!wanted)
-    g_clear_handle_id (&self->input_id, g_source_remove);
-  else if (self->input_id == 0)
-    self->input_id = g_unix_fd_add (self->input, G_IO_IN, on_input, self);
+  if (self->input != NULL)
+    tool_stream_watch (self->input, wanted ? on_input : NULL, self);
 }
 
 static void
@@ -144,24 +129,23 @@ end_input (ToolRelay *self)
 }
 
 static void
-handle_input_error (ToolRelay *self,
-                    int        errsv)
+handle_input_error (ToolRelay    *self,
+                    const GError *error)
 {
-  if (errsv == EAGAIN || errsv == EINTR)
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     return;
 
-  tool_print_error (_("Cannot read standard input: %s"), g_strerror (errsv));
+  tool_print_error (_("Cannot read standard input: %s"), error->message);
   set_status (self, TOOL_STATUS_IO);
   end_input (self);
 }
 
-static gboolean
-on_input (int          fd,
-          GIOCondition condition,
-          gpointer     user_data)
+static void
+on_input (gpointer user_data)
 {
   ToolRelay *self = user_data;
-  gssize n_read = read (fd, piece, sizeof piece);
+  g_autoptr(GError) error = NULL;
+  gssize n_read = tool_stream_read (self->input, piece, sizeof piece, &error);
 
   if (n_read > 0)
     {
@@ -175,11 +159,8 @@ on_input (int          fd,
     }
   else
     {
-      handle_input_error (self, errno);
+      handle_input_error (self, error);
     }
-
-  /* The source was removed if it is not wanted any more. */
-  return G_SOURCE_CONTINUE;
 }
 
 /* Delivering */
@@ -187,17 +168,8 @@ on_input (int          fd,
 static void
 close_output (ToolRelay *self)
 {
-  int fd = self->output;
-
-  g_clear_handle_id (&self->output_id, g_source_remove);
-  self->output = -1;
-  if (fd < 0 || self->keeps_output)
-    return;
-
-  if (self->is_stdio)
-    tool_stdio_end_output ();
-  else
-    close (fd);
+  g_clear_pointer (&self->output, tool_stream_close);
+  self->output_is_full = FALSE;
 }
 
 static void
@@ -208,36 +180,34 @@ finish_output (ToolRelay *self)
 
   self->output_over = TRUE;
   close_output (self);
-  if (self->input < 0)
+  if (self->input == NULL)
     finish_sending (self);
 }
 
 static void deliver (ToolRelay *self);
 
-static gboolean
-on_output_ready (int          fd,
-                 GIOCondition condition,
-                 gpointer     user_data)
+static void
+on_output_ready (gpointer user_data)
 {
   ToolRelay *self = user_data;
 
-  self->output_id = 0;
+  self->output_is_full = FALSE;
+  tool_stream_watch (self->output, NULL, NULL);
   deliver (self);
-  return G_SOURCE_REMOVE;
 }
 
 /* A command may end before it has read everything. Where standard output goes nowhere there is nothing left to do: as
  * after SIGPIPE, and as quietly. */
 static void
-handle_output_error (ToolRelay *self,
-                     int        errsv)
+handle_output_error (ToolRelay    *self,
+                     const GError *error)
 {
-  if (errsv == EINTR)
-    return;
+  gboolean is_unread = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE);
 
-  if (errsv == EAGAIN)
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     {
-      self->output_id = g_unix_fd_add (self->output, G_IO_OUT, on_output_ready, self);
+      self->output_is_full = TRUE;
+      tool_stream_watch (self->output, on_output_ready, self);
       return;
     }
 
@@ -247,31 +217,56 @@ handle_output_error (ToolRelay *self,
       return;
     }
 
-  if (errsv != EPIPE)
-    tool_print_error (_("Cannot write to standard output: %s"), g_strerror (errsv));
-  set_status (self, errsv == EPIPE ? TOOL_STATUS_SIGNAL + SIGPIPE : TOOL_STATUS_IO);
+  if (!is_unread)
+    tool_print_error (_("Cannot write to standard output: %s"), error->message);
+  set_status (self, is_unread ? TOOL_STATUS_PIPE : TOOL_STATUS_IO);
   self->output_failed = TRUE;
   finish_output (self);
   l_socket_abort (self->socket);
+}
+
+static gssize
+write_output (ToolRelay *self,
+              gsize      count)
+{
+  g_autoptr(GError) error = NULL;
+  gssize n_written;
+
+  if (self->output == NULL)
+    return count;
+
+  n_written = tool_stream_write (self->output, piece, count, &error);
+  if (n_written < 0)
+    handle_output_error (self, error);
+  return n_written;
+}
+
+static gboolean
+flush_output (ToolRelay *self)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (self->output == NULL || tool_stream_flush (self->output, &error))
+    return TRUE;
+
+  handle_output_error (self, error);
+  return FALSE;
 }
 
 /* Writes what was received until the output takes no more. */
 static void
 deliver_to_output (ToolRelay *self)
 {
-  gssize n_read;
+  gssize n_read, n_written;
 
-  while (self->output_id == 0 && (n_read = l_io_device_peek (get_device (self), piece, sizeof piece, NULL)) > 0)
+  while (!self->output_is_full && (n_read = l_io_device_peek (get_device (self), piece, sizeof piece, NULL)) > 0)
     {
-      gssize n_written = self->output >= 0 ? write (self->output, piece, n_read) : n_read;
-
-      if (n_written >= 0)
+      n_written = write_output (self, n_read);
+      if (n_written > 0)
         l_io_device_skip (get_device (self), n_written, NULL);
-      else
-        handle_output_error (self, errno);
     }
 
-  if (self->peer_finished && l_io_device_at_end (get_device (self)))
+  if (self->peer_finished && !self->output_is_full && l_io_device_at_end (get_device (self)) && flush_output (self))
     finish_output (self);
 }
 
@@ -334,15 +329,6 @@ on_read_channel_finished (LIODevice *device,
   deliver (self);
 }
 
-/* Whether there is something that was not even read yet. It is lost if nobody else will be served. */
-static gboolean
-has_input (ToolRelay *self)
-{
-  GPollFD poll_fd = { self->input, G_IO_IN, 0 };
-
-  return !self->keeps_output && g_poll (&poll_fd, 1, 0) > 0 && read (self->input, piece, 1) > 0;
-}
-
 /* A peer may close when it has heard enough, as long as everything that there was to say was sent. */
 static gboolean
 is_expected (ToolRelay    *self,
@@ -351,7 +337,11 @@ is_expected (ToolRelay    *self,
   if (error != L_SOCKET_ERROR_PEER_CLOSED || self->unsent > 0)
     return FALSE;
 
-  return self->is_echo || (self->input >= 0 && !has_input (self));
+  if (self->is_echo)
+    return TRUE;
+
+  /* What is left of the input is lost if nobody else will be served. */
+  return self->input != NULL && (self->keeps_output || !tool_stream_has_more (self->input));
 }
 
 static void
@@ -371,7 +361,7 @@ on_connected (LSocket   *socket,
               ToolRelay *self)
 {
   update_input (self);
-  if (self->input < 0 && !self->is_echo)
+  if (self->input == NULL && !self->is_echo)
     finish_sending (self);
 }
 
@@ -421,8 +411,6 @@ run_command (ToolRelay *self)
 {
   GSubprocessFlags flags = G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE;
   g_autoptr(GError) error = NULL;
-  GUnixOutputStream *stdin_pipe;
-  GUnixInputStream *stdout_pipe;
 
   self->command = g_subprocess_newv ((const char * const *) self->argv, flags, &error);
   if (self->command == NULL)
@@ -434,24 +422,8 @@ run_command (ToolRelay *self)
     }
 
   g_subprocess_wait_async (self->command, self->cancellable, on_command_ended, self);
-  stdin_pipe = G_UNIX_OUTPUT_STREAM (g_subprocess_get_stdin_pipe (self->command));
-  stdout_pipe = G_UNIX_INPUT_STREAM (g_subprocess_get_stdout_pipe (self->command));
-  g_unix_output_stream_set_close_fd (stdin_pipe, FALSE);
-  g_unix_input_stream_set_close_fd (stdout_pipe, FALSE);
-  self->output = g_unix_output_stream_get_fd (stdin_pipe);
-  self->input = g_unix_input_stream_get_fd (stdout_pipe);
-  g_unix_set_fd_nonblocking (self->output, TRUE, NULL);
-  g_unix_set_fd_nonblocking (self->input, TRUE, NULL);
-}
-
-/* g_subprocess_send_signal() leaves it to another thread, which may come too late: this program is about to end. */
-static void
-stop_command (GSubprocess *command)
-{
-  const char *identifier = g_subprocess_get_identifier (command);
-
-  if (identifier != NULL)
-    kill ((GPid) g_ascii_strtoll (identifier, NULL, 10), SIGTERM);
+  self->output = tool_stream_new_command_stdin (self->command);
+  self->input = tool_stream_new_command_stdout (self->command);
 }
 
 /* What lsocket-tool.c calls */
@@ -468,8 +440,6 @@ tool_relay_new (LSocket       *socket,
   self->ended = ended;
   self->user_data = user_data;
   self->cancellable = g_cancellable_new ();
-  self->input = -1;
-  self->output = -1;
 
   l_io_device_set_read_buffer_size (device, BUFFER_SIZE);
   l_io_device_set_write_buffer_size (device, BUFFER_SIZE);
@@ -491,7 +461,7 @@ tool_relay_free (ToolRelay *self)
   g_cancellable_cancel (self->cancellable);
   g_object_unref (self->cancellable);
   if (self->command != NULL)
-    stop_command (self->command);
+    tool_process_stop_command (self->command);
   g_clear_object (&self->command);
   g_strfreev (self->argv);
   g_free (self);
@@ -528,9 +498,9 @@ tool_relay_set_stdio (ToolRelay *self,
 {
   self->is_stdio = TRUE;
   self->keeps_output = keeps_output;
-  self->input = has_input ? STDIN_FILENO : -1;
+  self->input = has_input ? tool_stream_new_stdin () : NULL;
   self->input_ended = !has_input;
-  self->output = STDOUT_FILENO;
+  self->output = tool_stream_new_stdout (keeps_output);
 }
 
 void

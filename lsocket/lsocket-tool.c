@@ -9,10 +9,8 @@
 #include "l-address-private.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,21 +81,10 @@ quit (int status)
   is_over = TRUE;
 }
 
-static gboolean
-on_signal (gpointer number)
-{
-  quit (TOOL_STATUS_SIGNAL + GPOINTER_TO_INT (number));
-  return G_SOURCE_CONTINUE;
-}
-
-/* A program in the background may have been told to ignore it. */
 static void
-watch_signal (int number)
+on_signal (int number)
 {
-  struct sigaction action;
-
-  if (sigaction (number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-    g_unix_signal_add (number, on_signal, GINT_TO_POINTER (number));
+  quit (TOOL_STATUS_SIGNAL + number);
 }
 
 static int
@@ -506,7 +493,7 @@ int
 main (int    argc,
       char **argv)
 {
-  g_auto(GStrv) arguments = g_strdupv (argv);
+  g_auto(GStrv) arguments = tool_process_get_arguments (argv);
   int status;
 
   setlocale (LC_ALL, "");
@@ -515,10 +502,7 @@ main (int    argc,
   textdomain (GETTEXT_PACKAGE);
 
   tool_stdio_init ();
-  signal (SIGPIPE, SIG_IGN);
-  watch_signal (SIGHUP);
-  watch_signal (SIGINT);
-  watch_signal (SIGTERM);
+  tool_process_watch_signals (on_signal);
 
   status = run (&arguments);
   tool_stdio_restore ();

@@ -1,0 +1,55 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "lsocket-tool-private.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+
+static ToolSignalFunc signal_func;
+
+static gboolean
+on_signal (gpointer number)
+{
+  signal_func (GPOINTER_TO_INT (number));
+  return G_SOURCE_CONTINUE;
+}
+
+/* A program in the background may have been told to ignore it. */
+static void
+watch_signal (int number)
+{
+  struct sigaction action;
+
+  if (sigaction (number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+    g_unix_signal_add (number, on_signal, GINT_TO_POINTER (number));
+}
+
+void
+tool_process_watch_signals (ToolSignalFunc func)
+{
+  signal_func = func;
+  signal (SIGPIPE, SIG_IGN);
+  watch_signal (SIGHUP);
+  watch_signal (SIGINT);
+  watch_signal (SIGTERM);
+}
+
+char **
+tool_process_get_arguments (char **argv)
+{
+  return g_strdupv (argv);
+}
+
+/* g_subprocess_send_signal() leaves it to another thread, which may come too late: this program is about to end. */
+void
+tool_process_stop_command (GSubprocess *command)
+{
+  const char *identifier = g_subprocess_get_identifier (command);
+
+  if (identifier != NULL)
+    kill ((GPid) g_ascii_strtoll (identifier, NULL, 10), SIGTERM);
+}
