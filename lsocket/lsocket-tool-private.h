@@ -81,6 +81,8 @@ void        tool_process_watch_signals     (ToolSignalFunc   func);
 /* In UTF-8, or on Unix whatever they are in. */
 char      **tool_process_get_arguments     (char           **argv);
 void        tool_process_stop_command      (GSubprocess     *command);
+/* Whether a connection can end one of its directions. */
+gboolean    tool_process_has_half_close    (void);
 
 /* A connection joined to standard input and output, to a command or to itself. */
 typedef struct _ToolRelay ToolRelay;

@@ -53,3 +53,9 @@ tool_process_stop_command (GSubprocess *command)
   if (identifier != NULL)
     kill ((GPid) g_ascii_strtoll (identifier, NULL, 10), SIGTERM);
 }
+
+gboolean
+tool_process_has_half_close (void)
+{
+  return TRUE;
+}

@@ -29,12 +29,15 @@ struct _ToolRelay
   int            status;
   gsize          unsent;      /* of what was written, when last looked at */
 
+  guint is_client : 1;
   guint is_echo : 1;
   guint is_stdio : 1;
   guint keeps_output : 1;
   guint output_is_full : 1;
   guint input_ended : 1;      /* by itself */
   guint output_failed : 1;
+  guint has_sent : 1;
+  guint only_listens : 1;     /* and its end of the connection stays open all the same */
   guint peer_finished : 1;
   guint output_over : 1;      /* all was delivered, or nothing more can be */
 };
@@ -88,6 +91,36 @@ close_input (ToolRelay *self)
   g_clear_pointer (&self->input, tool_stream_close);
 }
 
+static void
+on_delivered (GObject      *source,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  g_autoptr(GError) error = NULL;
+  ToolRelay *self;
+
+  g_output_stream_flush_finish (G_OUTPUT_STREAM (source), result, &error);
+  /* The relay may be gone. What else can fail is told by the socket. */
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+
+  self = user_data;
+  l_socket_disconnect_from_server (self->socket);
+}
+
+/* The peer cannot be told that nothing more will come while it may still answer. So whoever has said something goes when
+ * that has arrived, and until then takes what comes: a peer that sends all back would stand still otherwise. A server
+ * that had nothing to say waits for its client to go. */
+static void
+finish_without_half_close (ToolRelay *self)
+{
+  if (self->is_client || self->has_sent)
+    g_output_stream_flush_async (g_io_stream_get_output_stream (G_IO_STREAM (self->socket)), G_PRIORITY_DEFAULT,
+                                 self->cancellable, on_delivered, self);
+  else
+    self->only_listens = TRUE;
+}
+
 /* Nothing more is to be sent. */
 static void
 finish_sending (ToolRelay *self)
@@ -97,8 +130,10 @@ finish_sending (ToolRelay *self)
 
   if (self->peer_finished || self->output_over)
     l_socket_disconnect_from_server (self->socket);
-  else
+  else if (tool_process_has_half_close ())
     l_socket_shutdown_write (self->socket, NULL);
+  else
+    finish_without_half_close (self);
 }
 
 static void
@@ -149,6 +184,7 @@ on_input (gpointer user_data)
 
   if (n_read > 0)
     {
+      self->has_sent = TRUE;
       l_io_device_write (get_device (self), piece, n_read, NULL);
       count_unsent (self);
       update_input (self);
@@ -337,7 +373,7 @@ is_expected (ToolRelay    *self,
   if (error != L_SOCKET_ERROR_PEER_CLOSED || self->unsent > 0)
     return FALSE;
 
-  if (self->is_echo)
+  if (self->is_echo || self->only_listens)
     return TRUE;
 
   /* What is left of the input is lost if nobody else will be served. */
@@ -520,6 +556,7 @@ tool_relay_start (ToolRelay *self)
   g_signal_connect (self->socket, "connected", G_CALLBACK (on_connected), self);
   g_signal_connect (self->socket, "state-changed", G_CALLBACK (on_state_changed), self);
 
+  self->is_client = !is_in_state (self, L_SOCKET_STATE_CONNECTED);
   if (self->argv != NULL)
     run_command (self);
   if (is_in_state (self, L_SOCKET_STATE_CONNECTED))
