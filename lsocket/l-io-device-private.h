@@ -105,7 +105,7 @@ typedef struct
   guint          n_departures;       /* counts writes that took something, for the waits */
   guint          n_losses;           /* counts how often something queued was dropped */
   gboolean       open;
-  gboolean       blocked;            /* the system takes no more of the buffer for now */
+  gboolean       blocked;            /* the system takes no more of the buffer until it is writable */
   gboolean       flush_due;          /* the task is queued */
   GCancellable  *wake;               /* (owned) (nullable): wakes who waits in another thread */
   GOutputStream *stream;             /* (owned) (nullable): made on first use */
@@ -229,7 +229,7 @@ gboolean          l_io_device_check_mode        (LIODevice     *self,
 /* What set_condition() is to be told of the input, with the input's lock held; of the output, with that of the output. */
 void              l_io_device_update_input      (LIODevice     *self);
 void              l_io_device_update_output     (LIODevice     *self);
-/* Nothing at all for now. */
+/* Suspended: no condition at all. */
 void              l_io_device_set_suspended     (LIODevice     *self,
                                                  gboolean       suspended);
 /* Once more, after it failed. */
