@@ -16,9 +16,24 @@ typedef struct
   /* Told apart from what stood in the slot before: an event may be older than its slot's watch. */
   guint32        generation;
   guint32        next_free;
-  /* What g_source_add_unix_fd() gave, with the poll backend. */
+  /* What g_source_add_unix_fd() gave, for one that stands in the context by itself. */
   gpointer       tag;
 } LReactorSlot;
+
+/* The most descriptors that stand beside the epoll set: each costs every turn of the loop a little. */
+#define L_REACTOR_N_HOT 4
+
+typedef struct
+{
+  guint32  slot;      /* 0: none */
+  gboolean was_ready; /* since the hand passed it */
+} LReactorHot;
+
+typedef struct
+{
+  guint32 slot;       /* 0: none */
+  guint   n_events;   /* that it alone had */
+} LReactorCandidate;
 
 typedef struct
 {
@@ -45,6 +60,10 @@ struct _LReactor
   int                    fd;       /* that descriptor */
   gint64                 process;  /* whose set that is (epoll) */
   guint                  cursor;   /* where the next round begins (poll) */
+  LReactorHot            hot[L_REACTOR_N_HOT];        /* (epoll) */
+  guint                  hot_hand;                    /* the next to make way (epoll) */
+  LReactorCandidate      candidates[L_REACTOR_N_HOT]; /* for those (epoll) */
+  guint                  candidate_hand;              /* the next to be forgotten (epoll) */
 
   GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
   GMainContext          *context;  /* (unowned): owns this source, and is held by who holds the reactor */

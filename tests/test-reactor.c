@@ -799,6 +799,206 @@ test_watch_no_needless_calls (Fixture       *fixture,
   channel_close (&channel);
 }
 
+/* Hot descriptors: those that stand beside the epoll set */
+
+static guint n_waits;
+static int (* real_epoll_wait) (int epoll_fd, struct epoll_event *events, int n_events, int timeout);
+
+static int
+count_epoll_wait (int                 epoll_fd,
+                  struct epoll_event *events,
+                  int                 n_events,
+                  int                 timeout)
+{
+  n_waits++;
+  return real_epoll_wait (epoll_fd, events, n_events, timeout);
+}
+
+static void
+setup_hot (Fixture       *fixture,
+           gconstpointer  unused)
+{
+  setup (fixture, unused);
+  real_epoll_wait = l_system.epoll_wait;
+  l_system.epoll_wait = count_epoll_wait;
+}
+
+static void
+teardown_hot (Fixture       *fixture,
+              gconstpointer  unused)
+{
+  l_system.epoll_wait = real_epoll_wait;
+  teardown (fixture, unused);
+}
+
+/* The number of times that the set was asked for one event. */
+static guint
+channel_tell (Channel *channel)
+{
+  guint n_calls = channel->n_calls;
+
+  n_waits = 0;
+  channel_feed (channel);
+  while (channel->n_calls == n_calls)
+    turn (channel->fixture);
+  g_assert_cmpuint (channel->n_calls, ==, n_calls + 1);
+  g_assert_cmpuint (channel->condition, ==, G_IO_IN);
+  channel_drain (channel);
+
+  return n_waits;
+}
+
+static void
+channel_heat (Channel *channel)
+{
+  for (guint i = 0; i < 8; i++)
+    g_assert_cmpuint (channel_tell (channel), ==, 1);
+  g_assert_cmpuint (channel_tell (channel), ==, 0);
+}
+
+static void
+channel_open_hot (Channel *channel,
+                  Fixture *fixture)
+{
+  channel_open (channel, fixture);
+  channel_add (channel, G_IO_IN);
+  channel_heat (channel);
+}
+
+static void
+test_hot_removed (Fixture       *fixture,
+                  gconstpointer  unused)
+{
+  Channel channel, next;
+
+  g_test_summary ("Who has its slot next does not inherit the heat");
+
+  channel_open_hot (&channel, fixture);
+  channel_feed (&channel);
+  channel_remove (&channel);
+  g_assert_false (turn (fixture));
+  channel_open (&next, fixture);
+  channel_add (&next, G_IO_IN);
+  g_assert_cmpuint (channel_tell (&next), ==, 1);
+  channel_add (&channel, G_IO_IN);
+  turn (fixture);
+  g_assert_cmpuint (channel.n_calls, ==, 10);
+
+  channel_close (&channel);
+  channel_close (&next);
+}
+
+static void
+test_hot_condition (Fixture       *fixture,
+                    gconstpointer  unused)
+{
+  Channel channel;
+
+  g_test_summary ("What waits for something else goes back to the set");
+
+  channel_open_hot (&channel, fixture);
+  channel_set (&channel, G_IO_IN | G_IO_OUT);
+  n_waits = 0;
+  turn (fixture);
+  g_assert_cmpuint (n_waits, >=, 1);
+  g_assert_cmpuint (channel.condition, ==, G_IO_OUT);
+
+  channel_set (&channel, 0);
+  channel_feed (&channel);
+  g_assert_false (turn (fixture));
+  channel_drain (&channel);
+  channel_set (&channel, G_IO_IN);
+  for (guint i = 0; i < 8; i++)
+    channel_tell (&channel);
+  g_assert_cmpuint (channel_tell (&channel), ==, 0);
+
+  channel_close (&channel);
+}
+
+static void
+test_hot_hang_up (Fixture       *fixture,
+                  gconstpointer  unused)
+{
+  Channel channel;
+
+  channel_open_hot (&channel, fixture);
+  channel_close_peer (&channel);
+  turn (fixture);
+  g_assert_cmpuint (channel.n_calls, ==, 10);
+  g_assert_cmpuint (channel.condition & G_IO_HUP, ==, G_IO_HUP);
+
+  channel_close (&channel);
+}
+
+static void
+test_hot_by_turns (Fixture       *fixture,
+                   gconstpointer  unused)
+{
+  Channel channels[2 * L_REACTOR_N_HOT];
+
+  g_test_summary ("Many that are ready in turn leave each other cold");
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    {
+      channel_open (&channels[i], fixture);
+      channel_add (&channels[i], G_IO_IN);
+    }
+  for (guint i = 0; i < 20 * G_N_ELEMENTS (channels); i++)
+    g_assert_cmpuint (channel_tell (&channels[i % G_N_ELEMENTS (channels)]), ==, 1);
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    channel_close (&channels[i]);
+}
+
+static void
+test_hot_makes_way (Fixture       *fixture,
+                    gconstpointer  unused)
+{
+  Channel channels[L_REACTOR_N_HOT + 1];
+  guint n_hot = 0;
+
+  g_test_summary ("One more than there is place for: one of those that were silent goes back to the set");
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    channel_open_hot (&channels[i], fixture);
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    n_hot += channel_tell (&channels[i]) == 0;
+  g_assert_cmpuint (n_hot, ==, L_REACTOR_N_HOT);
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    channel_close (&channels[i]);
+  g_assert_false (turn (fixture));
+}
+
+static void
+test_hot_set_is_full (Fixture       *fixture,
+                      gconstpointer  unused)
+{
+  Channel channels[L_REACTOR_N_HOT];
+  Channel late;
+
+  g_test_summary ("The system has no room for one that would go back to the set: it stays, and is told of all the same");
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    channel_open_hot (&channels[i], fixture);
+  channel_open (&late, fixture);
+  channel_add (&late, G_IO_IN);
+
+  interpose_epoll_ctl (ENOSPC);
+  for (guint i = 0; i < 20; i++)
+    g_assert_cmpuint (channel_tell (&late), ==, 1);
+  channel_set (&channels[0], G_IO_OUT);
+  turn (fixture);
+  g_assert_cmpuint (channels[0].condition, ==, G_IO_OUT);
+  channel_set (&channels[0], G_IO_IN);
+  g_assert_cmpuint (channel_tell (&channels[0]), ==, 0);
+  restore_epoll_ctl ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    channel_close (&channels[i]);
+  channel_close (&late);
+}
+
 /* Nested main loops */
 
 static void
@@ -1923,6 +2123,7 @@ test_backend_out_of_descriptors (void)
 }
 
 #define ADD(path, func) g_test_add ("/reactor/" path, Fixture, NULL, setup, func, teardown)
+#define ADD_HOT(path, func) g_test_add ("/reactor/hot/" path, Fixture, NULL, setup_hot, func, teardown_hot)
 
 int
 main (int   argc,
@@ -1957,6 +2158,12 @@ main (int   argc,
       ADD ("watch/add-fails", test_watch_add_fails);
       ADD ("watch/modify-fails", test_watch_modify_fails);
       ADD ("watch/no-needless-calls", test_watch_no_needless_calls);
+      ADD_HOT ("removed", test_hot_removed);
+      ADD_HOT ("condition", test_hot_condition);
+      ADD_HOT ("hang-up", test_hot_hang_up);
+      ADD_HOT ("by-turns", test_hot_by_turns);
+      ADD_HOT ("makes-way", test_hot_makes_way);
+      ADD_HOT ("set-is-full", test_hot_set_is_full);
     }
 
   ADD ("nested/loop", test_nested_loop);
