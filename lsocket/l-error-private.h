@@ -43,6 +43,9 @@ void         l_error_set         (GError       **error,
 void         l_error_set_peer_closed (GError   **error,
                                   const char    *address);
 
+/* No loop of the calling thread goes on with what is begun. */
+void         l_error_set_not_served (GError    **error);
+
 /* Streams speak GIO's errors. */
 void         l_error_convert_to_io (GError     **error);
 

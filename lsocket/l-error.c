@@ -153,6 +153,13 @@ l_error_set (GError       **error,
 }
 
 void
+l_error_set_not_served (GError **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                       _("No main loop of the calling thread serves the object"));
+}
+
+void
 l_error_convert_to_io (GError **error)
 {
   GIOErrorEnum code;

@@ -50,7 +50,7 @@ l_input_stream_read_async (GInputStream        *stream,
 {
   LInputStream *self = L_INPUT_STREAM (stream);
   g_autoptr(LIODevice) device = l_stream_link_ref_device (&self->link);
-  GTask *task;
+  LAsyncOperation *operation;
 
   /* In another context the inherited one polls. */
   if (device == NULL || l_stream_link_is_detached (&self->link) || !l_io_device_is_in_reactor (device))
@@ -60,10 +60,20 @@ l_input_stream_read_async (GInputStream        *stream,
       return;
     }
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, l_input_stream_read_async);
-  g_task_set_priority (task, io_priority);
-  l_io_device_start_read (device, &self->link, task, L_READ_SOME, buffer, count);
+  operation = l_async_operation_new (l_io_device_get_private (device)->reactor, self, cancellable, callback, user_data,
+                                     l_input_stream_read_async);
+  l_io_device_start_read (device, &self->link, operation, L_READ_SOME, buffer, count);
+}
+
+static gssize
+l_input_stream_read_finish (GInputStream  *stream,
+                            GAsyncResult  *result,
+                            GError       **error)
+{
+  if (!L_IS_ASYNC_OPERATION (result))
+    return G_INPUT_STREAM_CLASS (l_input_stream_parent_class)->read_finish (stream, result, error);
+
+  return l_async_operation_propagate_size (L_ASYNC_OPERATION (result), error);
 }
 
 static gboolean
@@ -104,6 +114,7 @@ l_input_stream_class_init (LInputStreamClass *klass)
 
   stream_class->read_fn = l_input_stream_read;
   stream_class->read_async = l_input_stream_read_async;
+  stream_class->read_finish = l_input_stream_read_finish;
 }
 
 static void

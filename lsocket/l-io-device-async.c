@@ -4,8 +4,8 @@
 
 #include "config.h"
 
+#include "l-error-private.h"
 #include "l-io-device-private.h"
-#include "l-task-private.h"
 
 #include <glib/gi18n-lib.h>
 #include <string.h>
@@ -15,176 +15,129 @@
 /* What a line without a limit may add to a full buffer at a time, in bytes. */
 #define LINE_CHUNK 4096
 
-typedef struct
-{
-  LStreamLink *link;          /* (unowned) (nullable): of the task's source, NULL: that is the device itself */
-  LReadKind    kind;
-  gsize        count;         /* the most to read; 0 with L_READ_LINE: no limit */
-  void        *buffer;        /* (unowned): where L_READ_SOME goes */
-  gboolean     is_over;
-  GSource     *cancel_source; /* (owned) (nullable) */
-} LReadOperation;
-
-static void
-free_operation (gpointer data)
-{
-  LReadOperation *operation = data;
-
-  g_clear_pointer (&operation->cancel_source, l_task_unwatch);
-  g_free (operation);
-}
-
-/* NULL: it has been answered, or will be, for the device has gone. */
-static LIODevice *
-ref_device (GTask *task)
-{
-  LReadOperation *operation = g_task_get_task_data (task);
-  g_autoptr(LIODevice) device = NULL;
-
-  if (operation->link == NULL)
-    device = g_object_ref (g_task_get_source_object (task));
-  else
-    device = l_stream_link_ref_device (operation->link);
-
-  /* It is told while the device is there, or by its end. */
-  if (device == NULL || operation->is_over)
-    return NULL;
-
-  return g_steal_pointer (&device);
-}
-
 /* With the input's lock held. */
-static GTask *
-take_task (LIODevicePrivate *priv)
+static LAsyncOperation *
+take_operation (LIODevice *self)
 {
-  LReadOperation *operation;
-
-  if (priv->read_task == NULL)
-    return NULL;
-
-  operation = g_task_get_task_data (priv->read_task);
-  operation->is_over = TRUE;
-
-  return g_steal_pointer (&priv->read_task);
+  return g_steal_pointer (&l_io_device_get_private (self)->read_operation);
 }
 
 /* How much can be answered with; 0: not yet, or, once the input has ended, nothing. */
 static gsize
-get_answer_size (LIODevice            *self,
-                 const LReadOperation *operation)
+get_answer_size (LIODevice          *self,
+                 const LReadRequest *request)
 {
   gsize available = l_io_device_get_available (self);
   gsize size = 0;
 
-  switch (operation->kind)
+  switch (request->kind)
     {
     case L_READ_LINE:
       size = l_io_device_find_line (self);
-      if (operation->count != 0 && (size > operation->count || (size == 0 && available >= operation->count)))
-        size = operation->count;
+      if (request->count != 0 && (size > request->count || (size == 0 && available >= request->count)))
+        size = request->count;
       break;
     case L_READ_BYTES:
-      if (available >= operation->count)
-        return operation->count;
+      if (available >= request->count)
+        return request->count;
       break;
     case L_READ_SOME:
     default:
-      return MIN (available, operation->count);
+      return MIN (available, request->count);
     }
 
   return size == 0 && l_io_device_get_private (self)->input.ended ? available : size;
 }
 
 /* NULL: there is nothing to answer yet. */
-static GTask *
+static LAsyncOperation *
 take_answerable (LIODevice *self,
                  gsize     *size)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  LReadOperation *operation;
+  const LReadRequest *request;
 
-  if (priv->read_task == NULL)
+  if (priv->read_operation == NULL)
     return NULL;
 
-  operation = g_task_get_task_data (priv->read_task);
-  *size = get_answer_size (self, operation);
+  request = &priv->read_operation->read;
+  *size = get_answer_size (self, request);
   if (*size == 0 && !priv->input.ended && l_io_device_is_readable (self) &&
-      (operation->count > 0 || operation->kind == L_READ_LINE))
+      (request->count > 0 || request->kind == L_READ_LINE))
     return NULL;
 
-  return take_task (priv);
+  return take_operation (self);
 }
 
 static void
-answer_with_input (LIODevice *self,
-                   GTask     *task,
-                   gsize      size)
+fill_with_input (LIODevice       *self,
+                 LAsyncOperation *operation,
+                 gsize            size)
 {
-  LReadOperation *operation = g_task_get_task_data (task);
-  GError *error = NULL;
-  GBytes *bytes;
+  const LReadRequest *request = &operation->read;
+  gssize n_read;
 
-  if (operation->kind == L_READ_SOME)
+  if (request->kind != L_READ_SOME)
     {
-      gssize n_read = l_io_device_read (self, operation->buffer, size, &error);
-
-      if (n_read >= 0)
-        g_task_return_int (task, n_read);
-      else
-        g_task_return_error (task, error);
+      operation->bytes = l_io_device_read_bytes (self, size, &operation->error);
       return;
     }
 
-  bytes = l_io_device_read_bytes (self, size, &error);
-  if (bytes != NULL)
-    g_task_return_pointer (task, bytes, (GDestroyNotify) g_bytes_unref);
-  else
-    g_task_return_error (task, error);
+  /* A stream tells its end by 0 bytes, a device by an error. */
+  if (size == 0 && l_io_device_is_readable (self))
+    return;
+
+  n_read = l_io_device_read (self, request->buffer, size, &operation->error);
+  operation->n_bytes = MAX (n_read, 0);
+}
+
+/* NULL: there is none that can be answered. */
+static LAsyncOperation *
+take_answered (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  LAsyncOperation *operation;
+  gsize size;
+
+  if (priv->read_operation == NULL)
+    return NULL;
+
+  g_mutex_lock (&priv->input.lock);
+  operation = take_answerable (self, &size);
+  g_mutex_unlock (&priv->input.lock);
+  if (operation != NULL)
+    fill_with_input (self, operation, size);
+
+  return operation;
 }
 
 gboolean
 l_io_device_answer_read (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = NULL;
-  LReadOperation *operation;
-  gsize size;
+  LAsyncOperation *operation = take_answered (self);
 
-  if (priv->read_task == NULL)
+  if (operation == NULL)
     return FALSE;
 
-  g_mutex_lock (&priv->input.lock);
-  task = take_answerable (self, &size);
-  g_mutex_unlock (&priv->input.lock);
-  if (task == NULL)
-    return FALSE;
-
-  operation = g_task_get_task_data (task);
-  /* A stream tells its end by 0 bytes, a device by an error. */
-  if (size == 0 && operation->kind == L_READ_SOME && l_io_device_is_readable (self))
-    g_task_return_int (task, 0);
-  else
-    answer_with_input (self, task, size);
-
+  l_async_operation_return (operation);
   return TRUE;
 }
 
-static gboolean
-answer_later (gpointer task)
+void
+l_io_device_answer_task_func (LReactorTask *task)
 {
-  g_autoptr(LIODevice) self = ref_device (task);
+  LIODevicePrivate *priv = L_CONTAINER_OF (task, LIODevicePrivate, answer_task);
 
-  if (self != NULL)
-    l_io_device_answer_read (self);
-
-  return G_SOURCE_REMOVE;
+  l_io_device_answer_read (priv->self);
 }
 
-static gboolean
-fail_later (gpointer task)
+void
+l_io_device_schedule_answer (LIODevice *self)
 {
-  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The device is not open"));
-  return G_SOURCE_REMOVE;
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  if (priv->read_operation != NULL)
+    l_reactor_queue_task_later (priv->reactor, &priv->answer_task);
 }
 
 /* The device goes, its stream lives on. */
@@ -192,40 +145,27 @@ void
 l_io_device_fail_read (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = NULL;
-  g_autoptr(GSource) source = NULL;
+  LAsyncOperation *operation;
 
   g_mutex_lock (&priv->input.lock);
-  task = take_task (priv);
+  operation = take_operation (self);
   g_mutex_unlock (&priv->input.lock);
-  if (task == NULL)
+  if (operation == NULL)
     return;
 
-  source = g_idle_source_new ();
-  g_task_attach_source (task, source, fail_later);
-}
-
-void
-l_io_device_schedule_answer (LIODevice *self)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GSource) source = NULL;
-
-  if (priv->read_task == NULL)
-    return;
-
-  source = g_idle_source_new ();
-  g_task_attach_source (priv->read_task, source, answer_later);
+  l_reactor_cancel_task (priv->reactor, &priv->answer_task);
+  g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The device is not open"));
+  l_async_operation_return_later (operation);
 }
 
 gsize
 l_io_device_get_wanted (LIODevice *self)
 {
-  const LReadOperation *operation = g_task_get_task_data (l_io_device_get_private (self)->read_task);
+  const LReadRequest *request = &l_io_device_get_private (self)->read_operation->read;
   gsize available = l_io_device_get_available (self);
 
   /* A line may be of any length. */
-  return operation->count > available ? operation->count - available : LINE_CHUNK;
+  return request->count > available ? request->count - available : LINE_CHUNK;
 }
 
 void *
@@ -233,17 +173,17 @@ l_io_device_get_read_target (LIODevice *self,
                              gsize     *count)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  const LReadOperation *operation;
+  const LReadRequest *request;
 
-  if (priv->read_task == NULL || priv->input.in_transaction || l_buffer_get_size (&priv->input.buffer) > 0)
+  if (priv->read_operation == NULL || priv->input.in_transaction || l_buffer_get_size (&priv->input.buffer) > 0)
     return NULL;
 
-  operation = g_task_get_task_data (priv->read_task);
-  if (operation->kind != L_READ_SOME)
+  request = &priv->read_operation->read;
+  if (request->kind != L_READ_SOME)
     return NULL;
 
-  *count = operation->count;
-  return operation->buffer;
+  *count = request->count;
+  return request->buffer;
 }
 
 void
@@ -251,117 +191,127 @@ l_io_device_answer_direct_read (LIODevice *self,
                                 gsize      n_read)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  g_autoptr(GTask) task = NULL;
+  LAsyncOperation *operation;
 
   g_mutex_lock (&priv->input.lock);
-  task = take_task (priv);
+  operation = take_operation (self);
   g_mutex_unlock (&priv->input.lock);
 
-  g_task_return_int (task, n_read);
+  operation->n_bytes = n_read;
+  l_async_operation_return (operation);
 }
 
 static gboolean
 on_read_cancelled (GCancellable *cancellable,
                    gpointer      user_data)
 {
-  g_autoptr(LIODevice) self = ref_device (user_data);
-  g_autoptr(GTask) task = NULL;
+  LAsyncOperation *operation = user_data;
+  g_autoptr(LIODevice) self = l_async_operation_ref_device (operation);
   LIODevicePrivate *priv;
 
   if (self == NULL)
     return G_SOURCE_REMOVE;
 
   priv = l_io_device_get_private (self);
+  if (priv->read_operation != operation)
+    return G_SOURCE_REMOVE;
+
   g_mutex_lock (&priv->input.lock);
-  task = take_task (priv);
+  take_operation (self);
   /* There may be less room without it. */
   l_io_device_update_input (self);
   g_mutex_unlock (&priv->input.lock);
 
-  g_task_return_error_if_cancelled (task);
+  l_async_operation_set_cancelled (operation);
+  l_async_operation_return (operation);
   return G_SOURCE_REMOVE;
 }
 
 /* FALSE: somebody else reads. */
 static gboolean
-set_task (LIODevice *self,
-          GTask     *task)
+set_operation (LIODevice       *self,
+               LAsyncOperation *operation)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gboolean is_free;
 
   g_mutex_lock (&priv->input.lock);
-  is_free = priv->read_task == NULL && priv->input.n_other_reads == 0;
+  is_free = priv->read_operation == NULL && priv->input.n_other_reads == 0;
   if (is_free)
-    priv->read_task = task;
+    priv->read_operation = operation;
   g_mutex_unlock (&priv->input.lock);
 
   return is_free;
 }
 
+/* FALSE: it is over already. */
+static gboolean
+begin_read (LIODevice       *self,
+            LAsyncOperation *operation)
+{
+  if (l_async_operation_set_cancelled (operation))
+    return FALSE;
+
+  if (set_operation (self, operation))
+    return take_answered (self) == NULL;
+
+  g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another read is under way"));
+  return FALSE;
+}
+
 void
-l_io_device_start_read (LIODevice   *self,
-                        LStreamLink *link,
-                        GTask       *task,
-                        LReadKind    kind,
-                        void        *buffer,
-                        gsize        count)
+l_io_device_start_read (LIODevice       *self,
+                        LStreamLink     *link,
+                        LAsyncOperation *operation,
+                        LReadKind        kind,
+                        void            *buffer,
+                        gsize            count)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  LReadOperation *operation;
 
-  g_task_set_check_cancellable (task, FALSE);
-  if (g_task_return_error_if_cancelled (task))
-    {
-      g_object_unref (task);
-      return;
-    }
-
-  operation = g_new0 (LReadOperation, 1);
   operation->link = link;
-  operation->kind = kind;
-  operation->buffer = buffer;
-  operation->count = count;
-  g_task_set_task_data (task, operation, free_operation);
+  operation->read.kind = kind;
+  operation->read.buffer = buffer;
+  operation->read.count = count;
 
-  if (!set_task (self, task))
+  if (!begin_read (self, operation))
     {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING, "%s", _("Another read is under way"));
-      g_object_unref (task);
+      l_async_operation_return_later (operation);
       return;
     }
 
-  if (l_io_device_answer_read (self))
-    return;
-
-  operation->cancel_source = l_task_watch (task, on_read_cancelled);
+  l_async_operation_watch_cancellable (operation, on_read_cancelled);
   g_mutex_lock (&priv->input.lock);
   l_io_device_update_input (self);
   g_mutex_unlock (&priv->input.lock);
 }
 
 gboolean
-l_io_device_check_served (LIODevice *self,
-                          GTask     *task)
+l_io_device_is_served (LIODevice *self)
 {
-  if (l_io_device_get_private (self)->reactor != NULL && l_io_device_is_owner (self))
-    return TRUE;
-
-  l_task_return_not_served (task);
-  return FALSE;
+  return l_io_device_get_private (self)->reactor != NULL && l_io_device_is_owner (self);
 }
 
-/* Takes the task. */
 static void
-start_read (LIODevice *self,
-            GTask     *task,
-            LReadKind  kind,
-            gsize      count)
+start_read (LIODevice           *self,
+            LReadKind            kind,
+            gsize                count,
+            GCancellable        *cancellable,
+            GAsyncReadyCallback  callback,
+            gpointer             user_data,
+            gpointer             tag)
 {
-  if (l_io_device_check_served (self, task))
-    l_io_device_start_read (self, NULL, task, kind, NULL, count);
-  else
-    g_object_unref (task);
+  LReactor *reactor = l_io_device_is_served (self) ? l_io_device_get_private (self)->reactor : NULL;
+  LAsyncOperation *operation = l_async_operation_new (reactor, self, cancellable, callback, user_data, tag);
+
+  if (reactor != NULL)
+    {
+      l_io_device_start_read (self, NULL, operation, kind, NULL, count);
+      return;
+    }
+
+  l_error_set_not_served (&operation->error);
+  l_async_operation_return_later (operation);
 }
 
 /**
@@ -388,14 +338,10 @@ l_io_device_read_line_async (LIODevice           *self,
                              GAsyncReadyCallback  callback,
                              gpointer             user_data)
 {
-  GTask *task;
-
   g_return_if_fail (L_IS_IO_DEVICE (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, l_io_device_read_line_async);
-  start_read (self, task, L_READ_LINE, max_length);
+  start_read (self, L_READ_LINE, max_length, cancellable, callback, user_data, l_io_device_read_line_async);
 }
 
 /**
@@ -424,12 +370,12 @@ l_io_device_read_line_finish (LIODevice     *self,
   char *line;
 
   g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (l_async_operation_is_valid (result, self, l_io_device_read_line_async), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   if (length != NULL)
     *length = 0;
-  bytes = g_task_propagate_pointer (G_TASK (result), error);
+  bytes = l_async_operation_propagate_bytes (L_ASYNC_OPERATION (result), error);
   if (bytes == NULL)
     return NULL;
 
@@ -464,14 +410,10 @@ l_io_device_read_bytes_async (LIODevice           *self,
                               GAsyncReadyCallback  callback,
                               gpointer             user_data)
 {
-  GTask *task;
-
   g_return_if_fail (L_IS_IO_DEVICE (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, l_io_device_read_bytes_async);
-  start_read (self, task, L_READ_BYTES, count);
+  start_read (self, L_READ_BYTES, count, cancellable, callback, user_data, l_io_device_read_bytes_async);
 }
 
 /**
@@ -494,8 +436,8 @@ l_io_device_read_bytes_finish (LIODevice     *self,
                                GError       **error)
 {
   g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (l_async_operation_is_valid (result, self, l_io_device_read_bytes_async), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return l_async_operation_propagate_bytes (L_ASYNC_OPERATION (result), error);
 }

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "l-async-operation-private.h"
 #include "l-buffer-private.h"
 #include "l-io-device.h"
 #include "l-reactor-private.h"
@@ -139,10 +140,9 @@ typedef struct
 
   /* What follows is the owner's alone; the open mode is changed with both locks held, and others may read it with one. */
   char               *error_string;       /* (owned) (nullable) */
-  GTask              *read_task;          /* (owned) (nullable): the one asynchronous read that is under way */
-  GTask              *write_task;         /* (owned) (nullable): the stream's write that waits for room */
-  GSList             *done_writes;        /* (element-type GTask) (owned): those that did not have to wait */
-  LReactorTask        done_task;          /* tells of these */
+  LAsyncOperation    *read_operation;     /* (owned) (nullable): the one asynchronous read that is under way */
+  LAsyncOperation    *write_operation;    /* (owned) (nullable): the stream's write that waits for room */
+  LReactorTask        answer_task;        /* for what can be answered, in another turn */
   GSList             *drain_tasks;        /* (element-type GTask) (owned): wait for everything queued to be sent */
 
   LOpenMode           open_mode;
@@ -260,29 +260,23 @@ void              l_io_device_handle_input      (LIODevice     *self,
                                                  GIOCondition   condition);
 
 /* l-io-device-async.c */
-typedef enum
-{
-  L_READ_LINE,
-  L_READ_BYTES,
-  L_READ_SOME,  /* a stream's: as much as is there, straight into the caller's memory where possible */
-} LReadKind;
 
-/* Takes the task, whose source is the stream of the link, or the device itself with NULL. */
+/* Takes the operation, whose source is the stream of the link, or the device itself with NULL. */
 void              l_io_device_start_read        (LIODevice     *self,
                                                  LStreamLink   *link,
-                                                 GTask         *task,
+                                                 LAsyncOperation *operation,
                                                  LReadKind      kind,
                                                  void          *buffer,
                                                  gsize          count);
-/* FALSE, with the task's error: no loop of this thread goes on with what begins here. */
-gboolean          l_io_device_check_served      (LIODevice     *self,
-                                                 GTask         *task);
+/* FALSE: no loop of this thread goes on with what begins here. */
+gboolean          l_io_device_is_served         (LIODevice     *self);
 /* Answers the read that is under way, if there is one and it can be; the callback may run at once. */
 gboolean          l_io_device_answer_read       (LIODevice     *self);
 void              l_io_device_answer_direct_read (LIODevice    *self,
                                                  gsize          n_read);
 /* The same in another turn of the loop. */
 void              l_io_device_schedule_answer   (LIODevice     *self);
+void              l_io_device_answer_task_func  (LReactorTask  *task);
 void              l_io_device_fail_read         (LIODevice     *self);
 /* With the input's lock held: how many bytes the read that is under way still needs; and where to receive them, NULL: into
  * the input buffer. */
@@ -290,21 +284,18 @@ gsize             l_io_device_get_wanted        (LIODevice     *self);
 void             *l_io_device_get_read_target   (LIODevice     *self,
                                                  gsize         *count);
 
-/* l-io-device-async-write.c: what the output stream does in the owner's thread. These take the task. */
+/* l-io-device-async-write.c: what the output stream does in the owner's thread. These take the operation or the task. */
 void              l_io_device_start_write       (LIODevice     *self,
                                                  LStreamLink   *link,
-                                                 GTask         *task,
+                                                 LAsyncOperation *operation,
                                                  const GOutputVector *vectors,
                                                  gsize          n_vectors);
 void              l_io_device_start_drain       (LIODevice     *self,
                                                  GTask         *task);
 /* The system takes something again. */
 void              l_io_device_answer_write      (LIODevice     *self);
-void              l_io_device_done_task_func    (LReactorTask  *task);
 /* Everything queued was sent. */
 void              l_io_device_return_drained    (GSList        *tasks);
-/* The device goes: those that are done are told of elsewhere. */
-void              l_io_device_return_writes     (LIODevice     *self);
 /* What was queued is dropped, and nothing more is taken. */
 void              l_io_device_fail_writes       (LIODevice     *self);
 

@@ -100,7 +100,7 @@ l_io_device_get_input_room (LIODevice *self)
     return G_MAXSIZE;
 
   room = priv->input.buffer_size > size ? priv->input.buffer_size - size : 0;
-  return priv->read_task != NULL ? MAX (room, l_io_device_get_wanted (self)) : room;
+  return priv->read_operation != NULL ? MAX (room, l_io_device_get_wanted (self)) : room;
 }
 
 /* With the condition's lock held. */
@@ -154,7 +154,7 @@ l_io_device_update_output (LIODevice *self)
 
   if (priv->output.open)
     wanted = G_IO_HUP;
-  if (priv->output.blocked || priv->write_task != NULL)
+  if (priv->output.blocked || priv->write_operation != NULL)
     wanted = G_IO_HUP | G_IO_OUT;
 
   set_condition (self, &priv->condition.output, wanted);
@@ -249,7 +249,7 @@ receive_once (LIODevice  *self,
     {
       l_io_device_answer_direct_read (self, *n_read);
       /* What nobody waits for has time until the next turn. */
-      *more = *more && priv->read_task != NULL;
+      *more = *more && priv->read_operation != NULL;
     }
   return result;
 }
@@ -320,7 +320,7 @@ answer_reads (LIODevice *self)
   while (l_io_device_answer_read (self))
     ;
 
-  return priv->session == session && priv->read_task == NULL && l_io_device_get_bytes_available (self) > 0;
+  return priv->session == session && priv->read_operation == NULL && l_io_device_get_bytes_available (self) > 0;
 }
 
 /* FALSE: the session is over or does not receive any more. */

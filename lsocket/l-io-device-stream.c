@@ -148,7 +148,7 @@ read_some (LIODevice    *self,
   if (!check_attached (link, error) || !l_io_device_check_mode (self, L_OPEN_MODE_READ_ONLY, error))
     return G_POLLABLE_RETURN_FAILED;
 
-  if (priv->read_task != NULL)
+  if (priv->read_operation != NULL)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another read is under way"));
       return G_POLLABLE_RETURN_FAILED;
@@ -295,7 +295,7 @@ write_some (LIODevice            *self,
   if (!check_attached (link, error))
     return G_POLLABLE_RETURN_FAILED;
 
-  if (l_io_device_get_private (self)->write_task != NULL)
+  if (l_io_device_get_private (self)->write_operation != NULL)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another write is under way"));
       return G_POLLABLE_RETURN_FAILED;

@@ -75,7 +75,6 @@ l_io_device_dispose (GObject *object)
 
   l_io_device_end (self);
   l_io_device_drop_input (self);
-  l_io_device_return_writes (self);
   priv->open_mode = L_OPEN_MODE_NOT_OPEN;
 
   G_OBJECT_CLASS (l_io_device_parent_class)->dispose (object);
@@ -359,8 +358,8 @@ l_io_device_init (LIODevice *self)
   priv->reactor = l_reactor_ref_thread_default ();
   priv->flush_task.func = flush_due;
   priv->flush_task.object = &priv->weak_ref;
-  priv->done_task.func = l_io_device_done_task_func;
-  priv->done_task.object = &priv->weak_ref;
+  priv->answer_task.func = l_io_device_answer_task_func;
+  priv->answer_task.object = &priv->weak_ref;
   g_mutex_init (&priv->input.lock);
   g_mutex_init (&priv->output.lock);
   g_mutex_init (&priv->condition.lock);

@@ -125,7 +125,7 @@ l_output_stream_write_async (GOutputStream       *stream,
   LOutputStream *self = L_OUTPUT_STREAM (stream);
   g_autoptr(LIODevice) device = ref_device_in_reactor (self);
   GOutputVector vector = { buffer, count };
-  GTask *task;
+  LAsyncOperation *operation;
 
   if (device == NULL)
     {
@@ -134,10 +134,9 @@ l_output_stream_write_async (GOutputStream       *stream,
       return;
     }
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, l_output_stream_write_async);
-  g_task_set_priority (task, io_priority);
-  l_io_device_start_write (device, &self->link, task, &vector, 1);
+  operation = l_async_operation_new (l_io_device_get_private (device)->reactor, self, cancellable, callback, user_data,
+                                     l_output_stream_write_async);
+  l_io_device_start_write (device, &self->link, operation, &vector, 1);
 }
 
 static void
@@ -151,7 +150,7 @@ l_output_stream_writev_async (GOutputStream       *stream,
 {
   LOutputStream *self = L_OUTPUT_STREAM (stream);
   g_autoptr(LIODevice) device = ref_device_in_reactor (self);
-  GTask *task;
+  LAsyncOperation *operation;
 
   if (device == NULL)
     {
@@ -160,10 +159,20 @@ l_output_stream_writev_async (GOutputStream       *stream,
       return;
     }
 
-  task = g_task_new (self, cancellable, callback, user_data);
-  g_task_set_source_tag (task, l_output_stream_writev_async);
-  g_task_set_priority (task, io_priority);
-  l_io_device_start_write (device, &self->link, task, vectors, n_vectors);
+  operation = l_async_operation_new (l_io_device_get_private (device)->reactor, self, cancellable, callback, user_data,
+                                     l_output_stream_writev_async);
+  l_io_device_start_write (device, &self->link, operation, vectors, n_vectors);
+}
+
+static gssize
+l_output_stream_write_finish (GOutputStream  *stream,
+                              GAsyncResult   *result,
+                              GError        **error)
+{
+  if (!L_IS_ASYNC_OPERATION (result))
+    return G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->write_finish (stream, result, error);
+
+  return l_async_operation_propagate_size (L_ASYNC_OPERATION (result), error);
 }
 
 static gboolean
@@ -174,10 +183,10 @@ l_output_stream_writev_finish (GOutputStream  *stream,
 {
   gssize n;
 
-  if (!g_async_result_is_tagged (result, l_output_stream_writev_async))
+  if (!L_IS_ASYNC_OPERATION (result))
     return G_OUTPUT_STREAM_CLASS (l_output_stream_parent_class)->writev_finish (stream, result, n_written, error);
 
-  n = g_task_propagate_int (G_TASK (result), error);
+  n = l_async_operation_propagate_size (L_ASYNC_OPERATION (result), error);
   if (n_written != NULL)
     *n_written = MAX (n, 0);
 
@@ -289,6 +298,7 @@ l_output_stream_class_init (LOutputStreamClass *klass)
   stream_class->write_fn = l_output_stream_write;
   stream_class->writev_fn = l_output_stream_writev;
   stream_class->write_async = l_output_stream_write_async;
+  stream_class->write_finish = l_output_stream_write_finish;
   stream_class->writev_async = l_output_stream_writev_async;
   stream_class->writev_finish = l_output_stream_writev_finish;
   stream_class->flush = l_output_stream_flush;

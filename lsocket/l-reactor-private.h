@@ -36,6 +36,7 @@ typedef void (* LReactorTaskFunc) (LReactorTask *task);
 struct _LReactorTask
 {
   LReactorTaskFunc func;
+  LReactorTaskFunc drop;       /* (nullable): instead, when the context goes before its turn */
   GWeakRef        *object;     /* (unowned) (nullable) */
   GQueue          *queue;      /* (unowned) (nullable): the one of the reactor that it stands in */
   GList            link;
@@ -79,6 +80,8 @@ LReactor *l_reactor_ref_thread_default (void);
 gboolean  l_reactor_is_thread_default  (LReactor           *self);
 gboolean  l_reactor_is_for_context     (LReactor           *self,
                                         GMainContext       *context);
+/* Whether it calls the function that asks. */
+gboolean  l_reactor_is_dispatching     (LReactor           *self);
 /* The thread that ran its context last, NULL: none yet. */
 GThread  *l_reactor_get_thread         (LReactor           *self);
 LReactor *l_reactor_ref                (LReactor           *self);

@@ -202,13 +202,35 @@ l_reactor_dispatch (GSource     *source,
                     gpointer     user_data)
 {
   LReactor *self = (LReactor *) source;
+  gboolean is_default = l_reactor_is_thread_default (self);
+
+  /* What a handler begins belongs to this loop. */
+  if (!is_default)
+    g_main_context_push_thread_default (self->context);
 
   run_tasks (self, &self->later);
   self->backend->dispatch (self);
   run_timers (self);
   run_tasks (self, &self->tasks);
 
+  if (!is_default)
+    g_main_context_pop_thread_default (self->context);
+
   return G_SOURCE_CONTINUE;
+}
+
+/* Those of an object that holds the reactor are none of them. */
+static void
+drop_tasks (LReactor *self,
+            GQueue   *queue)
+{
+  LReactorTask *task;
+
+  while ((task = g_queue_peek_head (queue)) != NULL)
+    {
+      l_reactor_remove_task (self, task);
+      task->drop (task);
+    }
 }
 
 static void
@@ -220,6 +242,8 @@ l_reactor_finalize (GSource *source)
   g_hash_table_remove (registry, self->context);
   g_mutex_unlock (&registry_lock);
 
+  drop_tasks (self, &self->later);
+  drop_tasks (self, &self->tasks);
   self->backend->clear (self);
   g_array_unref (self->slots);
   g_sequence_free (self->timers);
@@ -326,6 +350,12 @@ l_reactor_is_for_context (LReactor     *self,
                           GMainContext *context)
 {
   return self->context == context;
+}
+
+gboolean
+l_reactor_is_dispatching (LReactor *self)
+{
+  return g_main_current_source () == &self->parent;
 }
 
 GThread *

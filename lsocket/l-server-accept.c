@@ -429,15 +429,8 @@ l_server_accept_async (LServer             *self,
   priv = l_server_get_private (self);
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, l_server_accept_async);
-  if (g_task_return_error_if_cancelled (task))
+  if (g_task_return_error_if_cancelled (task) || !l_task_check_served (task, priv->reactor != NULL))
     {
-      g_object_unref (task);
-      return;
-    }
-
-  if (priv->reactor == NULL)
-    {
-      l_task_return_not_served (task);
       g_object_unref (task);
       return;
     }

@@ -116,7 +116,7 @@ l_socket_connect_to_server_async (LSocket             *self,
   g_task_set_source_tag (task, l_socket_connect_to_server_async);
   /* What happened is what is told, also to one who cancels just then. */
   g_task_set_check_cancellable (task, FALSE);
-  if (g_task_return_error_if_cancelled (task) || !l_io_device_check_served (L_IO_DEVICE (self), task))
+  if (g_task_return_error_if_cancelled (task) || !l_task_check_served (task, l_io_device_is_served (L_IO_DEVICE (self))))
     {
       g_object_unref (task);
       return;
@@ -318,7 +318,7 @@ l_socket_disconnect_from_server_async (LSocket             *self,
   g_task_set_source_tag (task, l_socket_disconnect_from_server_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  if (g_task_return_error_if_cancelled (task) || !l_io_device_check_served (L_IO_DEVICE (self), task))
+  if (g_task_return_error_if_cancelled (task) || !l_task_check_served (task, l_io_device_is_served (L_IO_DEVICE (self))))
     return;
 
   l_task_begin (task);

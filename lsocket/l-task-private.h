@@ -8,12 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* Calls back in the task's context, with the task, when its cancellable is cancelled. NULL: it has none. */
-GSource *l_task_watch             (GTask                  *task,
-                                   GCancellableSourceFunc  callback) G_GNUC_WARN_UNUSED_RESULT;
-void     l_task_unwatch           (GSource                *source);
-
-/* The same until the task is gone, for one that has no data of its own. */
+/* Calls back in the task's context, with the task, when its cancellable is cancelled, until it is gone; for one that has no
+ * data of its own. */
 void     l_task_watch_cancellable (GTask                  *task,
                                    GCancellableSourceFunc  callback);
 
@@ -26,7 +22,9 @@ void     l_task_return            (GTask                  *task,
                                    const GError           *error);
 void     l_task_return_cancelled  (GTask                  *task);
 
-/* For an object that belongs to another thread, or to one without a main loop: nobody would ever go on with it. */
-void     l_task_return_not_served (GTask                  *task);
+/* Of an object that belongs to another thread, or to one without a main loop nobody would ever go on with it. FALSE, with
+ * the task's error: it is not served. */
+gboolean l_task_check_served      (GTask                  *task,
+                                   gboolean                is_served);
 
 G_END_DECLS

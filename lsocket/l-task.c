@@ -4,29 +4,11 @@
 
 #include "config.h"
 
+#include "l-error-private.h"
 #include "l-task-private.h"
 
-#include <glib/gi18n-lib.h>
-
-GSource *
-l_task_watch (GTask                  *task,
-              GCancellableSourceFunc  callback)
-{
-  GCancellable *cancellable = g_task_get_cancellable (task);
-  GSource *source;
-
-  if (cancellable == NULL)
-    return NULL;
-
-  source = g_cancellable_source_new (cancellable);
-  g_source_set_callback (source, G_SOURCE_FUNC (callback), task, NULL);
-  g_source_attach (source, g_task_get_context (task));
-
-  return source;
-}
-
-void
-l_task_unwatch (GSource *source)
+static void
+unwatch (gpointer source)
 {
   g_source_destroy (source);
   g_source_unref (source);
@@ -36,10 +18,16 @@ void
 l_task_watch_cancellable (GTask                  *task,
                           GCancellableSourceFunc  callback)
 {
-  GSource *source = l_task_watch (task, callback);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  GSource *source;
 
-  if (source != NULL)
-    g_task_set_task_data (task, source, (GDestroyNotify) l_task_unwatch);
+  if (cancellable == NULL)
+    return;
+
+  source = g_cancellable_source_new (cancellable);
+  g_source_set_callback (source, G_SOURCE_FUNC (callback), task, NULL);
+  g_source_attach (source, g_task_get_context (task));
+  g_task_set_task_data (task, source, unwatch);
 }
 
 static GQuark
@@ -126,9 +114,16 @@ l_task_return_cancelled (GTask *task)
   l_task_return (task, error);
 }
 
-void
-l_task_return_not_served (GTask *task)
+gboolean
+l_task_check_served (GTask    *task,
+                     gboolean  is_served)
 {
-  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "%s",
-                           _("No main loop of the calling thread serves the object"));
+  GError *error = NULL;
+
+  if (is_served)
+    return TRUE;
+
+  l_error_set_not_served (&error);
+  g_task_return_error (task, error);
+  return FALSE;
 }

@@ -1,0 +1,214 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "l-async-operation-private.h"
+
+static void async_result_iface_init (GAsyncResultIface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (LAsyncOperation, l_async_operation, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_ASYNC_RESULT, async_result_iface_init))
+
+static gpointer
+l_async_operation_get_user_data (GAsyncResult *result)
+{
+  return L_ASYNC_OPERATION (result)->user_data;
+}
+
+static GObject *
+l_async_operation_get_source_object (GAsyncResult *result)
+{
+  return g_object_ref (L_ASYNC_OPERATION (result)->source_object);
+}
+
+static gboolean
+l_async_operation_is_tagged (GAsyncResult *result,
+                       gpointer      tag)
+{
+  return L_ASYNC_OPERATION (result)->tag == tag;
+}
+
+static void
+async_result_iface_init (GAsyncResultIface *iface)
+{
+  iface->get_user_data = l_async_operation_get_user_data;
+  iface->get_source_object = l_async_operation_get_source_object;
+  iface->is_tagged = l_async_operation_is_tagged;
+}
+
+static void
+unwatch_cancellable (LAsyncOperation *self)
+{
+  if (self->cancel_source == NULL)
+    return;
+
+  g_source_destroy (self->cancel_source);
+  g_clear_pointer (&self->cancel_source, g_source_unref);
+}
+
+static void
+l_async_operation_finalize (GObject *object)
+{
+  LAsyncOperation *self = L_ASYNC_OPERATION (object);
+
+  unwatch_cancellable (self);
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+  g_clear_error (&self->error);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_object_unref (self->source_object);
+
+  G_OBJECT_CLASS (l_async_operation_parent_class)->finalize (object);
+}
+
+static void
+l_async_operation_class_init (LAsyncOperationClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = l_async_operation_finalize;
+}
+
+/* Takes it. */
+static void
+call_back (LAsyncOperation *self)
+{
+  unwatch_cancellable (self);
+  if (self->callback != NULL)
+    self->callback (self->source_object, G_ASYNC_RESULT (self), self->user_data);
+
+  g_object_unref (self);
+}
+
+static void
+return_func (LReactorTask *task)
+{
+  call_back (L_CONTAINER_OF (task, LAsyncOperation, task));
+}
+
+static void
+drop_func (LReactorTask *task)
+{
+  g_object_unref (L_CONTAINER_OF (task, LAsyncOperation, task));
+}
+
+static void
+l_async_operation_init (LAsyncOperation *self)
+{
+  self->task.func = return_func;
+  self->task.drop = drop_func;
+}
+
+LAsyncOperation *
+l_async_operation_new (LReactor            *reactor,
+                 gpointer             source_object,
+                 GCancellable        *cancellable,
+                 GAsyncReadyCallback  callback,
+                 gpointer             user_data,
+                 gpointer             tag)
+{
+  LAsyncOperation *self = g_object_new (L_TYPE_ASYNC_OPERATION, NULL);
+
+  self->source_object = g_object_ref (source_object);
+  self->reactor = reactor;
+  if (reactor == NULL || !l_reactor_is_thread_default (reactor))
+    self->context = g_main_context_ref_thread_default ();
+  if (cancellable != NULL)
+    self->cancellable = g_object_ref (cancellable);
+  self->callback = callback;
+  self->user_data = user_data;
+  self->tag = tag;
+
+  return self;
+}
+
+void
+l_async_operation_watch_cancellable (LAsyncOperation             *self,
+                               GCancellableSourceFunc  callback)
+{
+  if (self->cancellable == NULL)
+    return;
+
+  self->cancel_source = g_cancellable_source_new (self->cancellable);
+  g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (callback), self, NULL);
+  g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
+}
+
+LIODevice *
+l_async_operation_ref_device (LAsyncOperation *self)
+{
+  if (self->link == NULL)
+    return L_IO_DEVICE (g_object_ref (self->source_object));
+
+  return l_stream_link_ref_device (self->link);
+}
+
+gboolean
+l_async_operation_set_cancelled (LAsyncOperation *self)
+{
+  return g_cancellable_set_error_if_cancelled (self->cancellable, &self->error);
+}
+
+static gboolean
+return_in_idle (gpointer self)
+{
+  call_back (g_object_ref (self));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+return_elsewhere (LAsyncOperation *self)
+{
+  g_autoptr(GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, return_in_idle, self, g_object_unref);
+  g_source_attach (source, self->context);
+}
+
+void
+l_async_operation_return_later (LAsyncOperation *self)
+{
+  if (self->context != NULL)
+    return_elsewhere (self);
+  else
+    l_reactor_queue_task_later (self->reactor, &self->task);
+}
+
+void
+l_async_operation_return (LAsyncOperation *self)
+{
+  if (self->context == NULL && l_reactor_is_dispatching (self->reactor))
+    call_back (self);
+  else
+    l_async_operation_return_later (self);
+}
+
+gboolean
+l_async_operation_is_valid (gpointer result,
+                      gpointer source_object,
+                      gpointer tag)
+{
+  return L_IS_ASYNC_OPERATION (result) && L_ASYNC_OPERATION (result)->source_object == source_object &&
+         L_ASYNC_OPERATION (result)->tag == tag;
+}
+
+gssize
+l_async_operation_propagate_size (LAsyncOperation  *self,
+                            GError     **error)
+{
+  if (self->error == NULL)
+    return self->n_bytes;
+
+  g_propagate_error (error, g_steal_pointer (&self->error));
+  return -1;
+}
+
+GBytes *
+l_async_operation_propagate_bytes (LAsyncOperation  *self,
+                             GError     **error)
+{
+  if (self->error != NULL)
+    g_propagate_error (error, g_steal_pointer (&self->error));
+
+  return g_steal_pointer (&self->bytes);
+}
