@@ -232,8 +232,6 @@ void              l_io_device_update_output     (LIODevice     *self);
 /* Suspended: no condition at all. */
 void              l_io_device_set_suspended     (LIODevice     *self,
                                                  gboolean       suspended);
-/* Once more, after it failed. */
-void              l_io_device_renew_condition   (LIODevice     *self);
 
 /* With the output's lock held: hands what is queued to the system, and with it data that is not; how much of that went.
  * Nothing is emitted. */

@@ -172,16 +172,6 @@ l_io_device_set_suspended (LIODevice *self,
   g_mutex_unlock (&condition->lock);
 }
 
-void
-l_io_device_renew_condition (LIODevice *self)
-{
-  LIODeviceCondition *condition = &l_io_device_get_private (self)->condition;
-
-  g_mutex_lock (&condition->lock);
-  l_io_device_get_funcs (self)->set_condition (self, condition->told);
-  g_mutex_unlock (&condition->lock);
-}
-
 /* Input */
 
 /* One read, with the input's lock held; into the memory of who waits for it, or into the scratch memory, which the input

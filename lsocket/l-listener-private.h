@@ -40,17 +40,14 @@ gboolean        l_listener_listen        (LListener          *self,
 gboolean        l_listener_adopt         (LListener          *self,
                                           gintptr             descriptor,
                                           GError            **error);
-/* The adopted descriptor is the caller's again. */
-void            l_listener_give_back     (LListener          *self);
 void            l_listener_close         (LListener          *self,
                                           gboolean            unlink_name);
 
 /* The descriptor of a new connection, -1 when there is none or, with the code set, when accepting failed. */
 gintptr         l_listener_accept        (LListener          *self,
                                           int                *code);
-gboolean        l_listener_set_condition (LListener          *self,
-                                          GIOCondition        condition,
-                                          int                *code);
+void            l_listener_set_condition (LListener          *self,
+                                          GIOCondition        condition);
 /* With is_accepting FALSE it only sleeps. */
 gboolean        l_listener_wait          (LListener          *self,
                                           gboolean            is_accepting,

@@ -273,15 +273,6 @@ forget (LListener *self)
   g_clear_object (&self->address);
 }
 
-void
-l_listener_give_back (LListener *self)
-{
-  if (self->reactor != NULL)
-    l_reactor_remove_watch (self->reactor, &self->watch);
-
-  forget (self);
-}
-
 static gboolean
 is_ours (LListener         *self,
          const struct stat *status)
@@ -360,17 +351,12 @@ l_listener_is_transient (int code)
     }
 }
 
-gboolean
-l_listener_set_condition (LListener   *self,
-                          GIOCondition condition,
-                          int         *code)
+void
+l_listener_set_condition (LListener    *self,
+                          GIOCondition  condition)
 {
-  if (self->reactor == NULL || self->descriptor < 0 ||
-      l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition))
-    return TRUE;
-
-  *code = errno;
-  return FALSE;
+  if (self->reactor != NULL && self->descriptor >= 0)
+    l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition);
 }
 
 gboolean

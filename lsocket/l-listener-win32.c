@@ -357,22 +357,6 @@ l_listener_adopt (LListener  *self,
 }
 
 void
-l_listener_give_back (LListener *self)
-{
-  if (self->reactor != NULL)
-    l_reactor_remove_watch (self->reactor, &self->watch);
-
-  for (guint i = 0; i < self->instances->len; i++)
-    {
-      LInstance *instance = g_ptr_array_index (self->instances, i);
-
-      l_overlapped_cancel (&instance->connect, instance->handle);
-      instance->handle = NULL;
-    }
-  forget (self);
-}
-
-void
 l_listener_close (LListener *self,
                   gboolean   unlink_name)
 {
@@ -427,15 +411,12 @@ l_listener_is_transient (int code)
   return FALSE;
 }
 
-gboolean
+void
 l_listener_set_condition (LListener    *self,
-                          GIOCondition  condition,
-                          int          *code)
+                          GIOCondition  condition)
 {
   if (self->reactor != NULL && self->descriptor != -1)
     l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition);
-
-  return TRUE;
 }
 
 gboolean

@@ -18,6 +18,9 @@ typedef struct
   guint32        next_free;
   /* What g_source_add_unix_fd() gave, for one that stands in the context by itself. */
   gpointer       tag;
+  /* What the epoll set knows of it; 0: it is not in there. */
+  GIOCondition   told;
+  gboolean       is_changed;
 } LReactorSlot;
 
 /* The most descriptors that stand beside the epoll set: each costs every turn of the loop a little. */
@@ -41,12 +44,14 @@ typedef struct
 
   gboolean (* init)     (LReactor      *self);
   void     (* clear)    (LReactor      *self);
-  gboolean (* add)      (LReactor      *self,
+  void     (* add)      (LReactor      *self,
                          LReactorWatch *watch);
-  gboolean (* modify)   (LReactor      *self,
+  void     (* modify)   (LReactor      *self,
                          LReactorWatch *watch);
   void     (* remove)   (LReactor      *self,
                          LReactorWatch *watch);
+  /* (nullable): before the loop sleeps. */
+  void     (* prepare)  (LReactor      *self);
   /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */
   void     (* dispatch) (LReactor      *self);
 } LReactorBackend;
@@ -60,6 +65,8 @@ struct _LReactor
   int                    fd;       /* that descriptor */
   gint64                 process;  /* whose set that is (epoll) */
   guint                  cursor;   /* where the next round begins (poll) */
+  GArray                *changed;  /* (element-type guint32): the slots of which the set is to be told (epoll) */
+  guint                  n_outside;                   /* the set has no room for so many (epoll) */
   LReactorHot            hot[L_REACTOR_N_HOT];        /* (epoll) */
   guint                  hot_hand;                    /* the next to make way (epoll) */
   LReactorCandidate      candidates[L_REACTOR_N_HOT]; /* for those (epoll) */

@@ -47,6 +47,7 @@ epoll_init (LReactor *self)
     return FALSE;
 
   self->process = getpid ();
+  self->changed = g_array_new (FALSE, FALSE, sizeof (guint32));
   self->tag = g_source_add_unix_fd (&self->parent, self->fd, G_IO_IN);
   return TRUE;
 }
@@ -54,55 +55,125 @@ epoll_init (LReactor *self)
 static void
 epoll_clear (LReactor *self)
 {
+  g_array_unref (self->changed);
   l_system.close (self->fd);
 }
 
 static gboolean
-is_hot (LReactor      *self,
-        LReactorWatch *watch)
+is_outside (LReactor      *self,
+            LReactorWatch *watch)
 {
   return l_reactor_get_slot (self, watch->slot)->tag != NULL;
 }
 
 static void
-cool_down (LReactor      *self,
-           LReactorWatch *watch)
+add_outside (LReactor      *self,
+             LReactorWatch *watch)
 {
-  l_reactor_backend_poll.remove (self, watch);
-
-  for (guint i = 0; i < G_N_ELEMENTS (self->hot); i++)
-    if (self->hot[i].slot == watch->slot)
-      self->hot[i].slot = 0;
+  l_reactor_backend_poll.add (self, watch);
+  self->n_outside++;
 }
 
-/* FALSE: it stays hot, for the set has no room. */
-static gboolean
+static void
+tell_set (LReactor      *self,
+          LReactorWatch *watch)
+{
+  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
+
+  if (control (self, slot->told == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, watch))
+    {
+      slot->told = watch->condition;
+      return;
+    }
+
+  if (slot->told != 0)
+    control (self, EPOLL_CTL_DEL, watch);
+  slot->told = 0;
+  add_outside (self, watch);
+}
+
+/* The loop's own thread tells the set when it goes to sleep: of what changes back and forth, or is gone by then, it need
+ * not know. */
+static void
+change (LReactor      *self,
+        LReactorWatch *watch)
+{
+  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
+
+  if (self->thread != NULL && self->thread != g_thread_self ())
+    {
+      tell_set (self, watch);
+      return;
+    }
+
+  if (!slot->is_changed)
+    g_array_append_val (self->changed, watch->slot);
+  slot->is_changed = TRUE;
+}
+
+static void
+epoll_prepare (LReactor *self)
+{
+  for (guint i = 0; i < self->changed->len; i++)
+    {
+      LReactorSlot *slot = l_reactor_get_slot (self, g_array_index (self->changed, guint32, i));
+
+      slot->is_changed = FALSE;
+      if (slot->watch != NULL && slot->tag == NULL && slot->watch->condition != slot->told)
+        tell_set (self, slot->watch);
+    }
+
+  g_array_set_size (self->changed, 0);
+}
+
+static LReactorHot *
+find_hot (LReactor *self,
+          guint32   slot)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->hot); i++)
+    if (self->hot[i].slot == slot)
+      return &self->hot[i];
+
+  return NULL;
+}
+
+static void
+remove_outside (LReactor      *self,
+                LReactorWatch *watch)
+{
+  LReactorHot *hot = find_hot (self, watch->slot);
+
+  if (hot != NULL)
+    hot->slot = 0;
+  else
+    self->n_outside--;
+
+  l_reactor_backend_poll.remove (self, watch);
+}
+
+static void
 move_to_set (LReactor      *self,
              LReactorWatch *watch)
 {
-  if (!control (self, EPOLL_CTL_ADD, watch))
-    return FALSE;
-
-  cool_down (self, watch);
-  return TRUE;
+  remove_outside (self, watch);
+  change (self, watch);
 }
 
-/* A place for one more; one that was ready since the last time around is passed by once. NULL: none. */
+/* A place for one more; one that was ready since the last time around is passed by once. */
 static LReactorHot *
-find_hot_place (LReactor *self)
+make_place (LReactor *self)
 {
-  for (guint i = 0; i <= G_N_ELEMENTS (self->hot); i++)
+  while (TRUE)
     {
       LReactorHot *hot = &self->hot[self->hot_hand++ % G_N_ELEMENTS (self->hot)];
 
+      if (hot->slot != 0 && !hot->was_ready)
+        move_to_set (self, l_reactor_get_slot (self, hot->slot)->watch);
       if (hot->slot == 0)
         return hot;
-      if (!hot->was_ready)
-        return move_to_set (self, l_reactor_get_slot (self, hot->slot)->watch) ? hot : NULL;
+
       hot->was_ready = FALSE;
     }
-
-  return NULL;
 }
 
 static void
@@ -115,12 +186,11 @@ heat_up (LReactor      *self,
   if (self->process != getpid ())
     return;
 
-  hot = find_hot_place (self);
-  if (hot == NULL)
-    return;
-
   control (self, EPOLL_CTL_DEL, watch);
+  l_reactor_get_slot (self, watch->slot)->told = 0;
   l_reactor_backend_poll.add (self, watch);
+
+  hot = make_place (self);
   hot->slot = watch->slot;
   hot->was_ready = TRUE;
 }
@@ -151,7 +221,7 @@ count_event (LReactor *self,
 
   g_mutex_lock (&self->lock);
   watch = l_reactor_get_slot (self, (guint32) event_id)->watch;
-  if (watch != NULL && watch->condition != 0 && event_id == l_reactor_get_event_id (self, watch))
+  if (watch != NULL && !is_outside (self, watch) && watch->condition != 0 && event_id == l_reactor_get_event_id (self, watch))
     {
       candidate = get_candidate (self, watch->slot);
       if (++candidate->n_events >= N_EVENTS_OF_HOT)
@@ -163,32 +233,29 @@ count_event (LReactor *self,
   g_mutex_unlock (&self->lock);
 }
 
-static gboolean
-epoll_add (LReactor      *self,
-           LReactorWatch *watch)
-{
-  return control (self, EPOLL_CTL_ADD, watch);
-}
-
-static gboolean
+static void
 epoll_modify (LReactor      *self,
               LReactorWatch *watch)
 {
-  if (!is_hot (self, watch))
-    return control (self, EPOLL_CTL_MOD, watch);
-
-  /* What changes its mind is cheaper there: GLib wakes the loop for each change. */
-  return move_to_set (self, watch) || l_reactor_backend_poll.modify (self, watch);
+  /* What changes its mind is cheaper in the set: GLib wakes the loop for each change. */
+  if (is_outside (self, watch))
+    move_to_set (self, watch);
+  else
+    change (self, watch);
 }
 
 static void
 epoll_remove (LReactor      *self,
               LReactorWatch *watch)
 {
-  if (is_hot (self, watch))
-    cool_down (self, watch);
-  else if (self->process == getpid ())
+  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
+
+  if (is_outside (self, watch))
+    remove_outside (self, watch);
+  else if (slot->told != 0 && self->process == getpid ())
     control (self, EPOLL_CTL_DEL, watch);
+
+  slot->told = 0;
 }
 
 static GIOCondition
@@ -244,7 +311,10 @@ epoll_dispatch (LReactor *self)
 {
   gboolean is_set_ready = g_source_query_unix_fd (&self->parent, self->tag) != 0;
 
-  dispatch_hot (self);
+  if (self->n_outside > 0)
+    l_reactor_backend_poll.dispatch (self);
+  else
+    dispatch_hot (self);
   if (is_set_ready)
     dispatch_set (self);
 }
@@ -253,8 +323,9 @@ const LReactorBackend l_reactor_backend_epoll = {
   .name = "epoll",
   .init = epoll_init,
   .clear = epoll_clear,
-  .add = epoll_add,
+  .add = change,
   .modify = epoll_modify,
   .remove = epoll_remove,
+  .prepare = epoll_prepare,
   .dispatch = epoll_dispatch,
 };

@@ -21,17 +21,15 @@ poll_clear (LReactor *self)
 {
 }
 
-static gboolean
+static void
 poll_add (LReactor      *self,
           LReactorWatch *watch)
 {
   l_reactor_get_slot (self, watch->slot)->tag =
     g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
-
-  return TRUE;
 }
 
-static gboolean
+static void
 poll_modify (LReactor      *self,
              LReactorWatch *watch)
 {
@@ -41,12 +39,11 @@ poll_modify (LReactor      *self,
   if (self->thread == g_thread_self ())
     {
       g_source_modify_unix_fd (&self->parent, slot->tag, watch->condition);
-      return TRUE;
+      return;
     }
 
   g_source_remove_unix_fd (&self->parent, slot->tag);
   slot->tag = g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
-  return TRUE;
 }
 
 static void

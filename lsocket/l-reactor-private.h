@@ -87,17 +87,8 @@ GThread  *l_reactor_get_thread         (LReactor           *self);
 LReactor *l_reactor_ref                (LReactor           *self);
 void      l_reactor_unref              (LReactor           *self);
 
-/* A condition of 0 takes the watch out of the set: not even a hang-up is told. Adding fails when the system is out
- * of a resource, with errno. */
-gboolean  l_reactor_add_watch          (LReactor           *self,
-                                        LReactorWatch      *watch,
-                                        gintptr             descriptor,
-                                        GIOCondition        condition);
-gboolean  l_reactor_set_condition      (LReactor           *self,
-                                        LReactorWatch      *watch,
-                                        GIOCondition        condition);
-/* The one or the other, whether it was added yet or not. */
-gboolean  l_reactor_watch              (LReactor           *self,
+/* Adds the watch, or changes what it waits for; a condition of 0 takes it out of the set: not even a hang-up is told. */
+void      l_reactor_watch              (LReactor           *self,
                                         LReactorWatch      *watch,
                                         gintptr             descriptor,
                                         GIOCondition        condition);

@@ -44,7 +44,7 @@ tell (LReactorTask *task)
   watch->func (watch, condition);
 }
 
-static gboolean
+static void
 win32_add (LReactor      *self,
            LReactorWatch *watch)
 {
@@ -52,15 +52,13 @@ win32_add (LReactor      *self,
   watch->task.func = tell;
   watch->task.object = watch->object;
   l_reactor_push_task (self, &watch->task);
-  return TRUE;
 }
 
-static gboolean
+static void
 win32_modify (LReactor      *self,
               LReactorWatch *watch)
 {
   l_reactor_push_task (self, &watch->task);
-  return TRUE;
 }
 
 static void

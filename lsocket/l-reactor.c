@@ -67,6 +67,8 @@ l_reactor_prepare (GSource *source,
 
   g_mutex_lock (&self->lock);
   self->thread = g_thread_self ();
+  if (self->backend->prepare != NULL)
+    self->backend->prepare (self);
   due = is_due (self, timeout);
   g_mutex_unlock (&self->lock);
 
@@ -78,9 +80,15 @@ l_reactor_prepare (GSource *source,
 static gboolean
 l_reactor_check (GSource *source)
 {
+  LReactor *self = (LReactor *) source;
+  gboolean due;
   int timeout;
 
-  return l_reactor_prepare (source, &timeout);
+  g_mutex_lock (&self->lock);
+  due = is_due (self, &timeout);
+  g_mutex_unlock (&self->lock);
+
+  return due;
 }
 
 static void
@@ -467,77 +475,36 @@ give_slot_back (LReactor      *self,
   watch->condition = 0;
 }
 
-static gboolean
+static void
 change_condition (LReactor      *self,
                   LReactorWatch *watch,
                   GIOCondition   condition)
 {
   GIOCondition old = watch->condition;
-  gboolean done = TRUE;
 
   if (old == condition)
-    return TRUE;
+    return;
 
   watch->condition = condition;
   if (old == 0)
-    done = self->backend->add (self, watch);
+    self->backend->add (self, watch);
   else if (condition != 0)
-    done = self->backend->modify (self, watch);
+    self->backend->modify (self, watch);
   else
     self->backend->remove (self, watch);
-
-  if (!done)
-    watch->condition = old;
-
-  return done;
 }
 
-gboolean
-l_reactor_add_watch (LReactor      *self,
-                     LReactorWatch *watch,
-                     gintptr        descriptor,
-                     GIOCondition   condition)
-{
-  gboolean done;
-
-  g_assert (watch->slot == 0);
-
-  g_mutex_lock (&self->lock);
-  take_slot (self, watch, descriptor);
-  done = change_condition (self, watch, condition);
-  if (!done)
-    give_slot_back (self, watch);
-  g_mutex_unlock (&self->lock);
-
-  return done;
-}
-
-gboolean
-l_reactor_set_condition (LReactor      *self,
-                         LReactorWatch *watch,
-                         GIOCondition   condition)
-{
-  gboolean done;
-
-  g_assert (watch->slot != 0);
-
-  g_mutex_lock (&self->lock);
-  done = change_condition (self, watch, condition);
-  g_mutex_unlock (&self->lock);
-
-  return done;
-}
-
-gboolean
+void
 l_reactor_watch (LReactor      *self,
                  LReactorWatch *watch,
                  gintptr        descriptor,
                  GIOCondition   condition)
 {
+  g_mutex_lock (&self->lock);
   if (watch->slot == 0)
-    return l_reactor_add_watch (self, watch, descriptor, condition);
-
-  return l_reactor_set_condition (self, watch, condition);
+    take_slot (self, watch, descriptor);
+  change_condition (self, watch, condition);
+  g_mutex_unlock (&self->lock);
 }
 
 void

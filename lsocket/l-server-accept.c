@@ -30,12 +30,9 @@ l_server_update_condition (LServer *self)
 {
   LServerPrivate *priv = l_server_get_private (self);
   gboolean wanted = is_connection_wanted (priv);
-  int code;
 
-  /* The system may lack what joining again takes: that is tried again as accepting is. */
-  if (priv->listening &&
-      !l_listener_set_condition (&priv->listener, wanted && !priv->paused ? G_IO_IN : 0, &code))
-    l_reactor_set_timer (priv->reactor, &priv->pause_timer, g_get_monotonic_time () + LAST_PAUSE);
+  if (priv->listening)
+    l_listener_set_condition (&priv->listener, wanted && !priv->paused ? G_IO_IN : 0);
 }
 
 void

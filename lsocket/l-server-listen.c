@@ -96,27 +96,12 @@ get_name_options (LServerOptions options)
 }
 
 /* The listener stands; the server joins the reactor and tells. */
-static gboolean
-start_accepting (LServer     *self,
-                 const char  *name,
-                 gboolean     unlink_on_close,
-                 GError     **error)
+static void
+start_accepting (LServer    *self,
+                 const char *name,
+                 gboolean    unlink_on_close)
 {
   LServerPrivate *priv = l_server_get_private (self);
-  GError *local_error = NULL;
-  int code = 0;
-
-  if (!l_listener_set_condition (&priv->listener, G_IO_IN, &code))
-    {
-      g_autofree char *full_name = l_address_to_name (priv->listener.address);
-
-      if (unlink_on_close)
-        l_listener_close (&priv->listener, TRUE);
-      else
-        l_listener_give_back (&priv->listener);
-      l_error_set_system (&local_error, L_OPERATION_LISTEN, full_name, code);
-      return fail_listening (self, local_error, error);
-    }
 
   /* All is set before anything is told. */
   g_object_freeze_notify (G_OBJECT (self));
@@ -127,7 +112,6 @@ start_accepting (LServer     *self,
   l_server_update_condition (self);
   l_server_notify_listening (self);
   g_object_thaw_notify (G_OBJECT (self));
-  return TRUE;
 }
 
 static gboolean
@@ -142,7 +126,8 @@ listen_at (LServer         *self,
   if (!l_listener_listen (&priv->listener, address, priv->options, priv->backlog, &local_error))
     return fail_listening (self, local_error, error);
 
-  return start_accepting (self, name, TRUE, error);
+  start_accepting (self, name, TRUE);
+  return TRUE;
 }
 
 /**
@@ -255,7 +240,8 @@ l_server_listen_descriptor (LServer  *self,
   if (!l_listener_adopt (&priv->listener, descriptor, &local_error))
     return fail_listening (self, local_error, error);
 
-  return start_accepting (self, NULL, FALSE, error);
+  start_accepting (self, NULL, FALSE);
+  return TRUE;
 }
 
 /**

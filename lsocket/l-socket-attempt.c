@@ -161,17 +161,8 @@ static void
 establish (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
-  GTask *task;
-  int code = 0;
+  GTask *task = g_steal_pointer (&priv->connect_task);
 
-  /* The same condition that the device will ask for: once it is open it must not fail any more. */
-  if (!l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
-    {
-      fail_attempt_with_code (self, code);
-      return;
-    }
-
-  task = g_steal_pointer (&priv->connect_task);
   l_socket_begin_change (self);
   if (priv->adopted)
     take_names_from_transport (self);
@@ -261,10 +252,7 @@ l_socket_connect_timer_func (LReactorTimer *timer)
 {
   LSocketPrivate *priv = L_CONTAINER_OF (timer, LSocketPrivate, connect_timer);
 
-  if (priv->state == L_SOCKET_STATE_CONNECTING)
-    try_to_connect (priv->self);
-  else
-    l_io_device_renew_condition (l_socket_get_device (priv->self));
+  try_to_connect (priv->self);
 }
 
 static void
@@ -374,10 +362,6 @@ adopt_descriptor (LSocket       *self,
     result = l_transport_check_connected (&priv->transport, &code);
   if (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING)
     result = G_POLLABLE_RETURN_OK;
-  /* Joining the reactor can fail, and later must not. */
-  if (result == G_POLLABLE_RETURN_OK && state == L_SOCKET_STATE_CONNECTED &&
-      !l_transport_set_condition (&priv->transport, G_IO_IN | L_IO_RDHUP | G_IO_HUP, &code))
-    result = G_POLLABLE_RETURN_FAILED;
   if (result == G_POLLABLE_RETURN_OK && l_transport_set_flags (&priv->transport, &code))
     return TRUE;
 

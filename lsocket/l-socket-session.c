@@ -13,9 +13,6 @@
  * State first, then signals; after each emission priv->session and the state tell whether to go on. Every function that
  * emits is called with a reference held. */
 
-/* How long until what the system lacked a resource for is tried again. */
-#define RESOURCE_PAUSE (50 * G_TIME_SPAN_MILLISECOND)
-
 static const char *
 get_display_name (LSocketPrivate *priv)
 {
@@ -395,11 +392,8 @@ socket_set_condition (LIODevice    *device,
                       GIOCondition  condition)
 {
   LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
-  int code;
 
-  /* The system may lack what joining again takes. The timer has nothing else to do while the device is open. */
-  if (!l_transport_set_condition (&priv->transport, condition, &code))
-    l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, g_get_monotonic_time () + RESOURCE_PAUSE);
+  l_transport_set_condition (&priv->transport, condition);
 }
 
 static GIOCondition

@@ -75,10 +75,9 @@ void            l_transport_shutdown            (LTransport           *self);
 /* Whether a connection that ended its input has ended altogether. */
 gboolean        l_transport_is_hung_up          (LTransport           *self);
 
-/* What the reactor shall tell; 0: nothing, not even a hang-up. FALSE with the code when the system is out of a resource. */
-gboolean        l_transport_set_condition       (LTransport           *self,
-                                                 GIOCondition          condition,
-                                                 int                  *code);
+/* What the reactor shall tell; 0: nothing, not even a hang-up. */
+void            l_transport_set_condition       (LTransport           *self,
+                                                 GIOCondition          condition);
 
 /* Blocks the thread until one of the conditions, a hang-up or an error; 0 at the deadline (monotonic time in
  * microseconds, -1: none) or when one of the two is cancelled. With the condition 0 it only sleeps. Of all these it alone

@@ -310,17 +310,12 @@ l_transport_is_hung_up (LTransport *self)
   return (l_system_wait (self->descriptor, G_IO_HUP, 0, NULL, NULL) & (G_IO_HUP | G_IO_ERR)) != 0;
 }
 
-gboolean
+void
 l_transport_set_condition (LTransport   *self,
-                           GIOCondition  condition,
-                           int          *code)
+                           GIOCondition  condition)
 {
-  if (self->reactor == NULL || self->descriptor < 0 ||
-      l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition))
-    return TRUE;
-
-  *code = errno;
-  return FALSE;
+  if (self->reactor != NULL && self->descriptor >= 0)
+    l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition);
 }
 
 GIOCondition

@@ -258,15 +258,12 @@ l_transport_is_hung_up (LTransport *self)
   return TRUE;
 }
 
-gboolean
+void
 l_transport_set_condition (LTransport   *self,
-                           GIOCondition  condition,
-                           int          *code)
+                           GIOCondition  condition)
 {
   if (self->reactor != NULL && self->descriptor != -1)
     l_reactor_watch (self->reactor, &self->watch, self->descriptor, condition);
-
-  return TRUE;
 }
 
 GIOCondition
