@@ -49,16 +49,20 @@ unwatch_cancellable (LAsyncOperation *self)
 }
 
 static void
-l_async_operation_finalize (GObject *object)
+clear (LAsyncOperation *self)
 {
-  LAsyncOperation *self = L_ASYNC_OPERATION (object);
-
   unwatch_cancellable (self);
   g_clear_object (&self->cancellable);
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_clear_error (&self->error);
   g_clear_pointer (&self->context, g_main_context_unref);
-  g_object_unref (self->source_object);
+  g_clear_object (&self->source_object);
+}
+
+static void
+l_async_operation_finalize (GObject *object)
+{
+  clear (L_ASYNC_OPERATION (object));
 
   G_OBJECT_CLASS (l_async_operation_parent_class)->finalize (object);
 }
@@ -69,6 +73,23 @@ l_async_operation_class_init (LAsyncOperationClass *klass)
   G_OBJECT_CLASS (klass)->finalize = l_async_operation_finalize;
 }
 
+/* To make an object and to free it again costs more than all the rest. */
+static void
+release (LAsyncOperation *self)
+{
+  gboolean is_held = g_atomic_int_get (&G_OBJECT (self)->ref_count) > 1;
+
+  if (is_held || self->context != NULL)
+    {
+      g_object_unref (self);
+      return;
+    }
+
+  clear (self);
+  self->n_bytes = 0;
+  l_reactor_keep_spare (self->reactor, G_OBJECT (self));
+}
+
 /* Takes it. */
 static void
 call_back (LAsyncOperation *self)
@@ -77,7 +98,7 @@ call_back (LAsyncOperation *self)
   if (self->callback != NULL)
     self->callback (self->source_object, G_ASYNC_RESULT (self), self->user_data);
 
-  g_object_unref (self);
+  release (self);
 }
 
 static void
@@ -107,7 +128,8 @@ l_async_operation_new (LReactor            *reactor,
                  gpointer             user_data,
                  gpointer             tag)
 {
-  LAsyncOperation *self = g_object_new (L_TYPE_ASYNC_OPERATION, NULL);
+  GObject *spare = reactor != NULL ? l_reactor_steal_spare (reactor) : NULL;
+  LAsyncOperation *self = L_ASYNC_OPERATION (spare != NULL ? spare : g_object_new (L_TYPE_ASYNC_OPERATION, NULL));
 
   self->source_object = g_object_ref (source_object);
   self->reactor = reactor;

@@ -61,11 +61,13 @@ struct _LReactor
   GSource parent;
 
   const LReactorBackend *backend;
-  gpointer               tag;      /* of the descriptor that stands for all (epoll) */
+  gpointer               tag;      /* (nullable): of the descriptor that stands for all (epoll) */
   int                    fd;       /* that descriptor */
   gint64                 process;  /* whose set that is (epoll) */
+  GObject               *spare;    /* (owned) (nullable) (atomic) */
   guint                  cursor;   /* where the next round begins (poll) */
   GArray                *changed;  /* (element-type guint32): the slots of which the set is to be told (epoll) */
+  guint                  n_inside;                    /* slots of which the set knows (epoll) */
   guint                  n_outside;                   /* the set has no room for so many (epoll) */
   LReactorHot            hot[L_REACTOR_N_HOT];        /* (epoll) */
   guint                  hot_hand;                    /* the next to make way (epoll) */

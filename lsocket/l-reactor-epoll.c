@@ -48,7 +48,6 @@ epoll_init (LReactor *self)
 
   self->process = getpid ();
   self->changed = g_array_new (FALSE, FALSE, sizeof (guint32));
-  self->tag = g_source_add_unix_fd (&self->parent, self->fd, G_IO_IN);
   return TRUE;
 }
 
@@ -75,21 +74,43 @@ add_outside (LReactor      *self,
 }
 
 static void
-tell_set (LReactor      *self,
-          LReactorWatch *watch)
+set_told (LReactor      *self,
+          LReactorWatch *watch,
+          GIOCondition   condition)
 {
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
-  if (control (self, slot->told == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, watch))
+  self->n_inside += (condition != 0) - (slot->told != 0);
+  slot->told = condition;
+}
+
+static void
+take_out_of_set (LReactor      *self,
+                 LReactorWatch *watch)
+{
+  if (l_reactor_get_slot (self, watch->slot)->told == 0)
+    return;
+
+  control (self, EPOLL_CTL_DEL, watch);
+  set_told (self, watch, 0);
+}
+
+static void
+tell_set (LReactor      *self,
+          LReactorWatch *watch)
+{
+  gboolean is_inside = l_reactor_get_slot (self, watch->slot)->told != 0;
+
+  if (!control (self, is_inside ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch))
     {
-      slot->told = watch->condition;
+      take_out_of_set (self, watch);
+      add_outside (self, watch);
       return;
     }
 
-  if (slot->told != 0)
-    control (self, EPOLL_CTL_DEL, watch);
-  slot->told = 0;
-  add_outside (self, watch);
+  set_told (self, watch, watch->condition);
+  if (self->tag == NULL)
+    self->tag = g_source_add_unix_fd (&self->parent, self->fd, G_IO_IN);
 }
 
 /* The loop's own thread tells the set when it goes to sleep: of what changes back and forth, or is gone by then, it need
@@ -186,13 +207,16 @@ heat_up (LReactor      *self,
   if (self->process != getpid ())
     return;
 
-  control (self, EPOLL_CTL_DEL, watch);
-  l_reactor_get_slot (self, watch->slot)->told = 0;
+  take_out_of_set (self, watch);
   l_reactor_backend_poll.add (self, watch);
 
   hot = make_place (self);
   hot->slot = watch->slot;
   hot->was_ready = TRUE;
+
+  /* An empty set costs every turn something, too. */
+  if (self->n_inside == 0)
+    g_source_remove_unix_fd (&self->parent, g_steal_pointer (&self->tag));
 }
 
 static LReactorCandidate *
@@ -248,14 +272,12 @@ static void
 epoll_remove (LReactor      *self,
               LReactorWatch *watch)
 {
-  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
-
   if (is_outside (self, watch))
     remove_outside (self, watch);
-  else if (slot->told != 0 && self->process == getpid ())
-    control (self, EPOLL_CTL_DEL, watch);
-
-  slot->told = 0;
+  else if (self->process == getpid ())
+    take_out_of_set (self, watch);
+  else
+    set_told (self, watch, 0);
 }
 
 static GIOCondition
@@ -306,16 +328,28 @@ dispatch_set (LReactor *self)
     l_reactor_dispatch_event (self, events[i].data.u64, events[i].events);
 }
 
+static gboolean
+is_set_ready (LReactor *self)
+{
+  gboolean is_ready;
+
+  g_mutex_lock (&self->lock);
+  is_ready = self->tag != NULL && g_source_query_unix_fd (&self->parent, self->tag) != 0;
+  g_mutex_unlock (&self->lock);
+
+  return is_ready;
+}
+
 static void
 epoll_dispatch (LReactor *self)
 {
-  gboolean is_set_ready = g_source_query_unix_fd (&self->parent, self->tag) != 0;
+  gboolean is_ready = is_set_ready (self);
 
   if (self->n_outside > 0)
     l_reactor_backend_poll.dispatch (self);
   else
     dispatch_hot (self);
-  if (is_set_ready)
+  if (is_ready)
     dispatch_set (self);
 }
 

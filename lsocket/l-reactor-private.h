@@ -80,6 +80,11 @@ LReactor *l_reactor_ref_thread_default (void);
 gboolean  l_reactor_is_thread_default  (LReactor           *self);
 gboolean  l_reactor_is_for_context     (LReactor           *self,
                                         GMainContext       *context);
+/* One object that is kept to be used again, whatever that is; in any thread. Stealing gives NULL when there is none; keeping
+ * takes it. */
+GObject  *l_reactor_steal_spare        (LReactor           *self);
+void      l_reactor_keep_spare         (LReactor           *self,
+                                        GObject            *object);
 /* Whether it calls the function that asks. */
 gboolean  l_reactor_is_dispatching     (LReactor           *self);
 /* The thread that ran its context last, NULL: none yet. */

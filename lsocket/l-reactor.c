@@ -252,6 +252,7 @@ l_reactor_finalize (GSource *source)
 
   drop_tasks (self, &self->later);
   drop_tasks (self, &self->tasks);
+  g_clear_object (&self->spare);
   self->backend->clear (self);
   g_array_unref (self->slots);
   g_sequence_free (self->timers);
@@ -358,6 +359,25 @@ l_reactor_is_for_context (LReactor     *self,
                           GMainContext *context)
 {
   return self->context == context;
+}
+
+GObject *
+l_reactor_steal_spare (LReactor *self)
+{
+  GObject *spare = g_atomic_pointer_get (&self->spare);
+
+  if (spare != NULL && g_atomic_pointer_compare_and_exchange (&self->spare, spare, NULL))
+    return spare;
+
+  return NULL;
+}
+
+void
+l_reactor_keep_spare (LReactor *self,
+                      GObject  *object)
+{
+  if (!g_atomic_pointer_compare_and_exchange (&self->spare, NULL, object))
+    g_object_unref (object);
 }
 
 gboolean
