@@ -91,34 +91,23 @@ fill_with_input (LIODevice       *self,
   operation->n_bytes = MAX (n_read, 0);
 }
 
-/* NULL: there is none that can be answered. */
-static LAsyncOperation *
-take_answered (LIODevice *self)
+gboolean
+l_io_device_answer_read (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   LAsyncOperation *operation;
   gsize size;
 
   if (priv->read_operation == NULL)
-    return NULL;
+    return FALSE;
 
   g_mutex_lock (&priv->input.lock);
   operation = take_answerable (self, &size);
   g_mutex_unlock (&priv->input.lock);
-  if (operation != NULL)
-    fill_with_input (self, operation, size);
-
-  return operation;
-}
-
-gboolean
-l_io_device_answer_read (LIODevice *self)
-{
-  LAsyncOperation *operation = take_answered (self);
-
   if (operation == NULL)
     return FALSE;
 
+  fill_with_input (self, operation, size);
   l_async_operation_return (operation);
   return TRUE;
 }
@@ -227,36 +216,34 @@ on_read_cancelled (GCancellable *cancellable,
   return G_SOURCE_REMOVE;
 }
 
-/* FALSE: somebody else reads. */
-static gboolean
-set_operation (LIODevice       *self,
-               LAsyncOperation *operation)
-{
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  gboolean is_free;
-
-  g_mutex_lock (&priv->input.lock);
-  is_free = priv->read_operation == NULL && priv->input.n_other_reads == 0;
-  if (is_free)
-    priv->read_operation = operation;
-  g_mutex_unlock (&priv->input.lock);
-
-  return is_free;
-}
-
 /* FALSE: it is over already. */
 static gboolean
 begin_read (LIODevice       *self,
             LAsyncOperation *operation)
 {
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gboolean is_free;
+  gsize size;
+
   if (l_async_operation_set_cancelled (operation))
     return FALSE;
 
-  if (set_operation (self, operation))
-    return take_answered (self) == NULL;
+  g_mutex_lock (&priv->input.lock);
+  is_free = priv->read_operation == NULL && priv->input.n_other_reads == 0;
+  if (is_free)
+    {
+      priv->read_operation = operation;
+      take_answerable (self, &size);
+      l_io_device_update_input (self);
+    }
+  g_mutex_unlock (&priv->input.lock);
 
-  g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another read is under way"));
-  return FALSE;
+  if (!is_free)
+    g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another read is under way"));
+  else if (priv->read_operation == NULL)
+    fill_with_input (self, operation, size);
+
+  return priv->read_operation == operation;
 }
 
 void
@@ -267,23 +254,15 @@ l_io_device_start_read (LIODevice       *self,
                         void            *buffer,
                         gsize            count)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-
   operation->link = link;
   operation->read.kind = kind;
   operation->read.buffer = buffer;
   operation->read.count = count;
 
-  if (!begin_read (self, operation))
-    {
-      l_async_operation_return_later (operation);
-      return;
-    }
-
-  l_async_operation_watch_cancellable (operation, on_read_cancelled);
-  g_mutex_lock (&priv->input.lock);
-  l_io_device_update_input (self);
-  g_mutex_unlock (&priv->input.lock);
+  if (begin_read (self, operation))
+    l_async_operation_watch_cancellable (operation, on_read_cancelled);
+  else
+    l_async_operation_return_later (operation);
 }
 
 gboolean

@@ -280,38 +280,54 @@ epoll_remove (LReactor      *self,
     set_told (self, watch, 0);
 }
 
-static GIOCondition
+/* What was ready when the loop woke up */
+typedef struct
+{
+  guint64      id;
+  GIOCondition condition;
+} HotEvent;
+
+typedef struct
+{
+  HotEvent hot[L_REACTOR_N_HOT];
+  guint    n_hot;
+  gboolean outside;   /* perhaps, of those the set has no room for */
+  gboolean set;
+} Ready;
+
+static void
 query_hot (LReactor    *self,
            LReactorHot *hot,
-           guint64     *event_id)
+           Ready       *ready)
 {
-  GIOCondition condition = 0;
-  LReactorSlot *slot;
+  LReactorSlot *slot = l_reactor_get_slot (self, hot->slot);
+  GIOCondition condition;
 
-  g_mutex_lock (&self->lock);
-  if (hot->slot != 0)
-    {
-      slot = l_reactor_get_slot (self, hot->slot);
-      condition = g_source_query_unix_fd (&self->parent, slot->tag);
-      *event_id = l_reactor_get_event_id (self, slot->watch);
-      hot->was_ready |= condition != 0;
-    }
-  g_mutex_unlock (&self->lock);
+  if (hot->slot == 0)
+    return;
 
-  return condition;
+  condition = g_source_query_unix_fd (&self->parent, slot->tag);
+  if (condition == 0)
+    return;
+
+  hot->was_ready = TRUE;
+  ready->hot[ready->n_hot].id = l_reactor_get_event_id (self, slot->watch);
+  ready->hot[ready->n_hot].condition = condition;
+  ready->n_hot++;
 }
 
 static void
-dispatch_hot (LReactor *self)
+query (LReactor *self,
+       Ready    *ready)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (self->hot); i++)
-    {
-      guint64 event_id;
-      GIOCondition condition = query_hot (self, &self->hot[i], &event_id);
+  ready->n_hot = 0;
 
-      if (condition != 0)
-        l_reactor_dispatch_event (self, event_id, condition);
-    }
+  g_mutex_lock (&self->lock);
+  ready->outside = self->n_outside > 0;
+  ready->set = self->tag != NULL && g_source_query_unix_fd (&self->parent, self->tag) != 0;
+  for (guint i = 0; !ready->outside && i < G_N_ELEMENTS (self->hot); i++)
+    query_hot (self, &self->hot[i], ready);
+  g_mutex_unlock (&self->lock);
 }
 
 static void
@@ -328,28 +344,18 @@ dispatch_set (LReactor *self)
     l_reactor_dispatch_event (self, events[i].data.u64, events[i].events);
 }
 
-static gboolean
-is_set_ready (LReactor *self)
-{
-  gboolean is_ready;
-
-  g_mutex_lock (&self->lock);
-  is_ready = self->tag != NULL && g_source_query_unix_fd (&self->parent, self->tag) != 0;
-  g_mutex_unlock (&self->lock);
-
-  return is_ready;
-}
-
 static void
 epoll_dispatch (LReactor *self)
 {
-  gboolean is_ready = is_set_ready (self);
+  Ready ready;
 
-  if (self->n_outside > 0)
+  query (self, &ready);
+
+  for (guint i = 0; i < ready.n_hot; i++)
+    l_reactor_dispatch_event (self, ready.hot[i].id, ready.hot[i].condition);
+  if (ready.outside)
     l_reactor_backend_poll.dispatch (self);
-  else
-    dispatch_hot (self);
-  if (is_ready)
+  if (ready.set)
     dispatch_set (self);
 }
 

@@ -167,16 +167,12 @@ take_task (LReactor  *self,
 /* Each once: a timer that sets itself to a time that has passed, and a handler that always writes, must not keep the loop
  * here. What they queue waits for the next turn. */
 static void
-run_timers (LReactor *self)
+run_timers (LReactor *self,
+            guint     n_timers)
 {
   gint64 now = g_source_get_time (&self->parent);
   LReactorTimer *timer;
   GObject *object;
-  guint n_timers;
-
-  g_mutex_lock (&self->lock);
-  n_timers = g_sequence_get_length (self->timers);
-  g_mutex_unlock (&self->lock);
 
   while (n_timers-- > 0 && (timer = take_due_timer (self, now, &object)) != NULL)
     {
@@ -187,15 +183,11 @@ run_timers (LReactor *self)
 
 static void
 run_tasks (LReactor *self,
-           GQueue   *queue)
+           GQueue   *queue,
+           guint     n_tasks)
 {
   LReactorTask *task;
   GObject *object;
-  guint n_tasks;
-
-  g_mutex_lock (&self->lock);
-  n_tasks = queue->length;
-  g_mutex_unlock (&self->lock);
 
   while (n_tasks-- > 0 && (task = take_task (self, queue, &object)) != NULL)
     {
@@ -211,15 +203,26 @@ l_reactor_dispatch (GSource     *source,
 {
   LReactor *self = (LReactor *) source;
   gboolean is_default = l_reactor_is_thread_default (self);
+  guint n_later, n_timers, n_tasks;
 
   /* What a handler begins belongs to this loop. */
   if (!is_default)
     g_main_context_push_thread_default (self->context);
 
-  run_tasks (self, &self->later);
+  g_mutex_lock (&self->lock);
+  n_later = self->later.length;
+  n_timers = g_sequence_get_length (self->timers);
+  g_mutex_unlock (&self->lock);
+
+  run_tasks (self, &self->later, n_later);
   self->backend->dispatch (self);
-  run_timers (self);
-  run_tasks (self, &self->tasks);
+  run_timers (self, n_timers);
+
+  g_mutex_lock (&self->lock);
+  n_tasks = self->tasks.length;
+  g_mutex_unlock (&self->lock);
+
+  run_tasks (self, &self->tasks, n_tasks);
 
   if (!is_default)
     g_main_context_pop_thread_default (self->context);
