@@ -45,7 +45,10 @@ struct _LAsyncOperation
   LStreamLink         *link;          /* (unowned) (nullable): of the source object, NULL: that is the device itself */
   GMainContext        *context;       /* (owned) (nullable): where the callback comes instead */
   GCancellable        *cancellable;   /* (owned) (nullable) */
-  GSource             *cancel_source; /* (owned) (nullable) */
+  void              (* cancel) (LAsyncOperation *self);
+  gulong               cancelled_id;
+  gint                 is_cancelled;  /* (atomic): the task below is, or was, queued */
+  LReactorTask         cancel_task;
   GAsyncReadyCallback  callback;      /* (nullable) */
   gpointer             user_data;
   gpointer             tag;
@@ -65,31 +68,31 @@ struct _LAsyncOperation
 
 /* The reactor's thread may have another context for its default, where the callback comes then; so it does with NULL, for
  * one that fails. The tag is the function that began it. */
-LAsyncOperation *l_async_operation_new               (LReactor               *reactor,
-                                           gpointer                source_object,
-                                           GCancellable           *cancellable,
-                                           GAsyncReadyCallback     callback,
-                                           gpointer                user_data,
-                                           gpointer                tag);
-/* Called in the thread's default context, with the operation, until that returns. */
-void        l_async_operation_watch_cancellable (LAsyncOperation             *self,
-                                           GCancellableSourceFunc  callback);
+LAsyncOperation *l_async_operation_new               (LReactor            *reactor,
+                                                      gpointer             source_object,
+                                                      GCancellable        *cancellable,
+                                                      GAsyncReadyCallback  callback,
+                                                      gpointer             user_data,
+                                                      gpointer             tag);
+/* Called where the callback comes, while the operation has not returned. */
+void             l_async_operation_watch_cancellable (LAsyncOperation     *self,
+                                                      void              (* cancel) (LAsyncOperation *self));
 /* NULL: the stream has outlived it. */
-LIODevice  *l_async_operation_ref_device  (LAsyncOperation *self);
+LIODevice       *l_async_operation_ref_device        (LAsyncOperation     *self);
 /* For one that has no error yet; FALSE: it is not cancelled. */
-gboolean    l_async_operation_set_cancelled     (LAsyncOperation             *self);
+gboolean         l_async_operation_set_cancelled     (LAsyncOperation     *self);
 
 /* These take it. Calls back, if this is the reactor's dispatch; or in the next turn of the loop, called in any thread. */
-void        l_async_operation_return            (LAsyncOperation             *self);
-void        l_async_operation_return_later      (LAsyncOperation             *self);
+void             l_async_operation_return            (LAsyncOperation     *self);
+void             l_async_operation_return_later      (LAsyncOperation     *self);
 
-gboolean    l_async_operation_is_valid          (gpointer                result,
-                                           gpointer                source_object,
-                                           gpointer                tag);
+gboolean         l_async_operation_is_valid          (gpointer             result,
+                                                      gpointer             source_object,
+                                                      gpointer             tag);
 /* -1: the error. */
-gssize      l_async_operation_propagate_size    (LAsyncOperation             *self,
-                                           GError                **error);
-GBytes     *l_async_operation_propagate_bytes   (LAsyncOperation             *self,
-                                           GError                **error);
+gssize           l_async_operation_propagate_size    (LAsyncOperation     *self,
+                                                      GError             **error);
+GBytes          *l_async_operation_propagate_bytes   (LAsyncOperation     *self,
+                                                      GError             **error);
 
 G_END_DECLS

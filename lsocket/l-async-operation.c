@@ -41,11 +41,8 @@ async_result_iface_init (GAsyncResultIface *iface)
 static void
 unwatch_cancellable (LAsyncOperation *self)
 {
-  if (self->cancel_source == NULL)
-    return;
-
-  g_source_destroy (self->cancel_source);
-  g_clear_pointer (&self->cancel_source, g_source_unref);
+  if (self->cancelled_id != 0)
+    g_clear_signal_handler (&self->cancelled_id, self->cancellable);
 }
 
 static void
@@ -101,6 +98,24 @@ call_back (LAsyncOperation *self)
   release (self);
 }
 
+/* Takes it. */
+static void
+call_elsewhere (LAsyncOperation *self,
+                GSourceFunc      func)
+{
+  g_autoptr(GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, func, self, g_object_unref);
+  g_source_attach (source, self->context);
+}
+
+static gboolean
+return_in_idle (gpointer self)
+{
+  call_back (g_object_ref (self));
+  return G_SOURCE_REMOVE;
+}
+
 static void
 return_func (LReactorTask *task)
 {
@@ -113,20 +128,48 @@ drop_func (LReactorTask *task)
   g_object_unref (L_CONTAINER_OF (task, LAsyncOperation, task));
 }
 
+static gboolean
+cancel_in_idle (gpointer user_data)
+{
+  LAsyncOperation *self = user_data;
+
+  if (self->cancelled_id != 0)
+    self->cancel (self);
+
+  return G_SOURCE_REMOVE;
+}
+
+static void
+cancel_func (LReactorTask *task)
+{
+  LAsyncOperation *self = L_CONTAINER_OF (task, LAsyncOperation, cancel_task);
+
+  cancel_in_idle (self);
+  g_object_unref (self);
+}
+
+static void
+drop_cancel_func (LReactorTask *task)
+{
+  g_object_unref (L_CONTAINER_OF (task, LAsyncOperation, cancel_task));
+}
+
 static void
 l_async_operation_init (LAsyncOperation *self)
 {
   self->task.func = return_func;
   self->task.drop = drop_func;
+  self->cancel_task.func = cancel_func;
+  self->cancel_task.drop = drop_cancel_func;
 }
 
 LAsyncOperation *
 l_async_operation_new (LReactor            *reactor,
-                 gpointer             source_object,
-                 GCancellable        *cancellable,
-                 GAsyncReadyCallback  callback,
-                 gpointer             user_data,
-                 gpointer             tag)
+                       gpointer             source_object,
+                       GCancellable        *cancellable,
+                       GAsyncReadyCallback  callback,
+                       gpointer             user_data,
+                       gpointer             tag)
 {
   GObject *spare = reactor != NULL ? l_reactor_steal_spare (reactor) : NULL;
   LAsyncOperation *self = L_ASYNC_OPERATION (spare != NULL ? spare : g_object_new (L_TYPE_ASYNC_OPERATION, NULL));
@@ -144,16 +187,47 @@ l_async_operation_new (LReactor            *reactor,
   return self;
 }
 
+/* In the thread that cancels. */
+static void
+on_cancelled (GCancellable *cancellable,
+              gpointer      user_data)
+{
+  LAsyncOperation *self = user_data;
+
+  if (!g_atomic_int_compare_and_exchange (&self->is_cancelled, FALSE, TRUE))
+    return;
+
+  g_object_ref (self);
+  if (self->context != NULL)
+    call_elsewhere (self, cancel_in_idle);
+  else
+    l_reactor_queue_task (self->reactor, &self->cancel_task);
+}
+
+static void
+release_watch (gpointer  self,
+               GClosure *closure)
+{
+  l_reactor_unref (((LAsyncOperation *) self)->reactor);
+  g_object_unref (self);
+}
+
+/* A source of the cancellable would be made and freed for each operation, and GLib loses it when it is freed while another
+ * thread cancels. */
 void
-l_async_operation_watch_cancellable (LAsyncOperation             *self,
-                               GCancellableSourceFunc  callback)
+l_async_operation_watch_cancellable (LAsyncOperation *self,
+                                     void          (* cancel) (LAsyncOperation *self))
 {
   if (self->cancellable == NULL)
     return;
 
-  self->cancel_source = g_cancellable_source_new (self->cancellable);
-  g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (callback), self, NULL);
-  g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
+  l_reactor_ref (self->reactor);
+  self->cancel = cancel;
+  self->is_cancelled = FALSE;
+  self->cancelled_id = g_signal_connect_data (self->cancellable, "cancelled", G_CALLBACK (on_cancelled),
+                                              g_object_ref (self), release_watch, 0);
+  if (g_cancellable_is_cancelled (self->cancellable))
+    on_cancelled (self->cancellable, self);
 }
 
 LIODevice *
@@ -171,27 +245,11 @@ l_async_operation_set_cancelled (LAsyncOperation *self)
   return g_cancellable_set_error_if_cancelled (self->cancellable, &self->error);
 }
 
-static gboolean
-return_in_idle (gpointer self)
-{
-  call_back (g_object_ref (self));
-  return G_SOURCE_REMOVE;
-}
-
-static void
-return_elsewhere (LAsyncOperation *self)
-{
-  g_autoptr(GSource) source = g_idle_source_new ();
-
-  g_source_set_callback (source, return_in_idle, self, g_object_unref);
-  g_source_attach (source, self->context);
-}
-
 void
 l_async_operation_return_later (LAsyncOperation *self)
 {
   if (self->context != NULL)
-    return_elsewhere (self);
+    call_elsewhere (self, return_in_idle);
   else
     l_reactor_queue_task_later (self->reactor, &self->task);
 }
@@ -207,8 +265,8 @@ l_async_operation_return (LAsyncOperation *self)
 
 gboolean
 l_async_operation_is_valid (gpointer result,
-                      gpointer source_object,
-                      gpointer tag)
+                            gpointer source_object,
+                            gpointer tag)
 {
   return L_IS_ASYNC_OPERATION (result) && L_ASYNC_OPERATION (result)->source_object == source_object &&
          L_ASYNC_OPERATION (result)->tag == tag;
@@ -216,7 +274,7 @@ l_async_operation_is_valid (gpointer result,
 
 gssize
 l_async_operation_propagate_size (LAsyncOperation  *self,
-                            GError     **error)
+                                  GError          **error)
 {
   if (self->error == NULL)
     return self->n_bytes;
@@ -227,7 +285,7 @@ l_async_operation_propagate_size (LAsyncOperation  *self,
 
 GBytes *
 l_async_operation_propagate_bytes (LAsyncOperation  *self,
-                             GError     **error)
+                                   GError          **error)
 {
   if (self->error != NULL)
     g_propagate_error (error, g_steal_pointer (&self->error));

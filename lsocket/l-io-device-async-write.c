@@ -46,20 +46,18 @@ l_io_device_answer_write (LIODevice *self)
     l_async_operation_return (operation);
 }
 
-static gboolean
-on_write_cancelled (GCancellable *cancellable,
-                    gpointer      user_data)
+static void
+cancel_write (LAsyncOperation *operation)
 {
-  LAsyncOperation *operation = user_data;
   g_autoptr(LIODevice) self = l_async_operation_ref_device (operation);
   LIODevicePrivate *priv;
 
   if (self == NULL)
-    return G_SOURCE_REMOVE;
+    return;
 
   priv = l_io_device_get_private (self);
   if (priv->write_operation != operation)
-    return G_SOURCE_REMOVE;
+    return;
 
   g_mutex_lock (&priv->output.lock);
   priv->write_operation = NULL;
@@ -68,7 +66,6 @@ on_write_cancelled (GCancellable *cancellable,
 
   l_async_operation_set_cancelled (operation);
   l_async_operation_return (operation);
-  return G_SOURCE_REMOVE;
 }
 
 /* With the output's lock held. FALSE: it waits. */
@@ -123,7 +120,7 @@ l_io_device_start_write (LIODevice           *self,
   if (is_done)
     l_async_operation_return_later (operation);
   else
-    l_async_operation_watch_cancellable (operation, on_write_cancelled);
+    l_async_operation_watch_cancellable (operation, cancel_write);
 }
 
 /* Flushing and closing */

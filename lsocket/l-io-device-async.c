@@ -190,20 +190,18 @@ l_io_device_answer_direct_read (LIODevice *self,
   l_async_operation_return (operation);
 }
 
-static gboolean
-on_read_cancelled (GCancellable *cancellable,
-                   gpointer      user_data)
+static void
+cancel_read (LAsyncOperation *operation)
 {
-  LAsyncOperation *operation = user_data;
   g_autoptr(LIODevice) self = l_async_operation_ref_device (operation);
   LIODevicePrivate *priv;
 
   if (self == NULL)
-    return G_SOURCE_REMOVE;
+    return;
 
   priv = l_io_device_get_private (self);
   if (priv->read_operation != operation)
-    return G_SOURCE_REMOVE;
+    return;
 
   g_mutex_lock (&priv->input.lock);
   take_operation (self);
@@ -213,7 +211,6 @@ on_read_cancelled (GCancellable *cancellable,
 
   l_async_operation_set_cancelled (operation);
   l_async_operation_return (operation);
-  return G_SOURCE_REMOVE;
 }
 
 /* FALSE: it is over already. */
@@ -260,7 +257,7 @@ l_io_device_start_read (LIODevice       *self,
   operation->read.count = count;
 
   if (begin_read (self, operation))
-    l_async_operation_watch_cancellable (operation, on_read_cancelled);
+    l_async_operation_watch_cancellable (operation, cancel_read);
   else
     l_async_operation_return_later (operation);
 }
