@@ -248,6 +248,8 @@ l_async_operation_set_cancelled (LAsyncOperation *self)
 void
 l_async_operation_return_later (LAsyncOperation *self)
 {
+  /* It holds the reactor, in whose queue this one may stay until the context goes. */
+  unwatch_cancellable (self);
   if (self->context != NULL)
     call_elsewhere (self, return_in_idle);
   else

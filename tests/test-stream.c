@@ -2254,6 +2254,45 @@ test_modes (void)
   assert_read (g_io_stream_get_input_stream (G_IO_STREAM (reader)), "abc");
 }
 
+static void
+on_never (GObject      *stream,
+          GAsyncResult *result,
+          gpointer      unused)
+{
+  g_error ("Called back in a context that is gone");
+}
+
+static void
+test_context_goes (void)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  GMainContext *context = g_main_context_new ();
+  GInputStream *input;
+  LSocket *socket;
+  TestRaw raws[2];
+  char byte;
+
+  /* GIO's own functions hold the stream, or the context, until the callback comes. */
+  g_test_summary ("What was to be called back in a context that nobody runs any more is freed with it");
+
+  test_raw_pair (raws);
+  g_main_context_push_thread_default (context);
+  socket = l_socket_new ();
+  l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, NULL);
+  input = g_object_ref (g_io_stream_get_input_stream (G_IO_STREAM (socket)));
+  G_INPUT_STREAM_GET_CLASS (input)->read_async (input, &byte, 1, G_PRIORITY_DEFAULT, cancellable, on_never, NULL);
+  g_main_context_pop_thread_default (context);
+
+  g_cancellable_cancel (cancellable);
+  g_assert_finalize_object (socket);
+  g_object_add_weak_pointer (G_OBJECT (input), (gpointer *) &input);
+  g_object_unref (input);
+  g_assert_nonnull (input);
+  g_main_context_unref (context);
+  g_assert_null (input);
+  test_raw_close (raws[1]);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -2348,6 +2387,7 @@ main (int   argc,
   test_add ("/stream/after/reconnect-closed-output", test_after_reconnect_closed_output);
   test_add ("/stream/after/socket", test_after_socket);
   test_add ("/stream/modes", test_modes);
+  test_add ("/stream/context-goes", test_context_goes);
 
   return test_run ();
 }
