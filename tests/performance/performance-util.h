@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include <gio/gio.h>
+#include <lsocket/lsocket.h>
 
 G_BEGIN_DECLS
 
@@ -14,16 +14,38 @@ G_BEGIN_DECLS
 #define PERFORMANCE_MESSAGE_SIZE 64
 
 /* Parses the options and how many of something to do, if that is given; exits when they are wrong. */
-void   performance_init  (int                *argc,
-                          char             ***argv,
-                          const GOptionEntry *options,
-                          guint              *count);
+void        performance_init              (int                *argc,
+                                           char             ***argv,
+                                           const GOptionEntry *options,
+                                           guint              *count);
 
-/* One of the two processes; the descriptor is its end of a Unix stream socket that connects both, blocking. */
-typedef void (* PerformanceFunc) (int            fd,
+/* The two processes have connections by the name of this run. */
+LServer    *performance_listen            (void);
+/* Until there are so many. */
+void        performance_accept            (LServer            *server,
+                                           GPtrArray          *sockets,
+                                           guint               count);
+LSocket    *performance_connect           (void);
+
+/* What each platform does in its own way: performance-util-unix.c and performance-util-win32.c. */
+
+void        performance_platform_init     (void);
+const char *performance_get_name          (void);
+/* A connection that is no LSocket and stays open. */
+void        performance_connect_plain     (void);
+/* Exits when a process cannot have that many connections. */
+void        performance_allow_connections (guint               count);
+/* The memory of this process, in KiB. */
+guint64     performance_get_resident      (void);
+
+/* One of the two processes. The link connects both, for an LSocket or to wait for each other. */
+typedef void (* PerformanceFunc) (gintptr        link,
                                   gconstpointer  data);
 
-/* In nanoseconds; the processor time is that of both processes. */
+void        performance_tell              (gintptr             link);
+void        performance_await             (gintptr             link);
+
+/* In nanoseconds. The processor time is that of both processes; 0 on Windows, where it is not known. */
 typedef struct
 {
   gint64 wall;
@@ -31,14 +53,15 @@ typedef struct
 } PerformanceCost;
 
 /* Runs both to their ends and exits when one of them fails. The calling process must not have used a main context, nor have
- * any other thread: the two are forked from it. */
-void   performance_run   (PerformanceFunc   server,
-                          PerformanceFunc   client,
-                          gconstpointer     data,
-                          PerformanceCost  *cost);
+ * any other thread: on Unix the two are forked from it. On Windows they are started as this program was, to call this
+ * again, and it must be the only call. */
+void        performance_run               (PerformanceFunc     server,
+                                           PerformanceFunc     client,
+                                           gconstpointer       data,
+                                           PerformanceCost    *cost);
 
 /* In the client, around what is measured. */
-void   performance_begin (void);
-void   performance_end   (void);
+void        performance_begin             (void);
+void        performance_end               (void);
 
 G_END_DECLS

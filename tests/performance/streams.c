@@ -5,7 +5,6 @@
 #include "performance-util.h"
 
 #include <gio/gunixconnection.h>
-#include <lsocket/lsocket.h>
 #include <stdlib.h>
 
 /* Round trips over GIO's streams: those of an LSocket against those of a GSocketConnection. */
@@ -233,11 +232,11 @@ init_peer (Peer           *peer,
 }
 
 static void
-run_server (int           fd,
+run_server (gintptr       link,
             gconstpointer data)
 {
   const Run *run = data;
-  g_autoptr(GIOStream) stream = run->candidate->make (fd);
+  g_autoptr(GIOStream) stream = run->candidate->make (link);
   Peer peer = { .n_left = G_MAXUINT };
 
   init_peer (&peer, stream, run->workload);
@@ -246,11 +245,11 @@ run_server (int           fd,
 }
 
 static void
-run_client (int           fd,
+run_client (gintptr       link,
             gconstpointer data)
 {
   const Run *run = data;
-  g_autoptr(GIOStream) stream = run->candidate->make (fd);
+  g_autoptr(GIOStream) stream = run->candidate->make (link);
   Peer peer = { 0 };
 
   init_peer (&peer, stream, run->workload);
