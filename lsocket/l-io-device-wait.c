@@ -175,7 +175,8 @@ wait_for_bytes_written (LIODevice *self,
 
   while (l_io_device_get_departures (self) == n_departures)
     {
-      if (priv->session != session || l_io_device_get_bytes_to_write (self) == 0)
+      /* What the system has taken may still be under way to it, and who waits in a loop would spin until it is there. */
+      if (priv->session != session || (l_io_device_get_bytes_to_write (self) == 0 && !l_io_device_is_blocked (self)))
         return FALSE;
 
       if (is_over)
