@@ -48,6 +48,25 @@ free_instance (gpointer data)
   g_free (instance);
 }
 
+static gboolean
+await_client (LInstance *instance)
+{
+  BOOL done = l_system.connect_named_pipe (instance->handle, l_overlapped_begin (&instance->connect));
+
+  switch (l_overlapped_begun (&instance->connect, done))
+    {
+    case ERROR_IO_PENDING:
+      return TRUE;
+    case ERROR_SUCCESS:
+    case ERROR_PIPE_CONNECTED:
+    case ERROR_NO_DATA: /* come, and gone already */
+      instance->is_connected = TRUE;
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 /* Whether a client is there, or has come and gone again: its handle tells that as that of any other. */
 static gboolean
 check_connected (LInstance *instance)
@@ -58,6 +77,10 @@ check_connected (LInstance *instance)
     return instance->is_connected;
 
   code = l_overlapped_query (&instance->connect, instance->handle, &count);
+  /* We have not cancelled it, so the thread that had begun it is gone. */
+  if (code == ERROR_OPERATION_ABORTED && await_client (instance))
+    return instance->is_connected;
+
   instance->is_connected = code != ERROR_IO_PENDING;
   return instance->is_connected;
 }
@@ -159,25 +182,6 @@ make_security (LListener      *self,
 
 /* Instances */
 
-static gboolean
-await_client (LInstance *instance)
-{
-  BOOL done = l_system.connect_named_pipe (instance->handle, l_overlapped_begin (&instance->connect));
-
-  switch (l_overlapped_begun (&instance->connect, done))
-    {
-    case ERROR_IO_PENDING:
-      return TRUE;
-    case ERROR_SUCCESS:
-    case ERROR_PIPE_CONNECTED:
-    case ERROR_NO_DATA: /* come, and gone already */
-      instance->is_connected = TRUE;
-      return TRUE;
-    default:
-      return FALSE;
-    }
-}
-
 static HANDLE
 create_instance (LListener *self,
                  DWORD      flags)
@@ -200,7 +204,7 @@ add_handle (LListener *self,
 
   instance->handle = handle;
   instance->listener = self;
-  if (l_overlapped_init (&instance->connect, self->reactor != NULL ? client_came : NULL, instance) &&
+  if (l_overlapped_init (&instance->connect, NULL, self->reactor != NULL ? client_came : NULL, instance) &&
       await_client (instance))
     {
       g_ptr_array_add (self->instances, instance);
@@ -433,7 +437,7 @@ l_listener_wait (LListener *self,
 
       if (check_connected (instance))
         return TRUE;
-      handles[n_handles++] = instance->connect.overlapped.hEvent;
+      handles[n_handles++] = instance->connect.event;
     }
 
   return l_system_wait (handles, n_handles, deadline, NULL, NULL);

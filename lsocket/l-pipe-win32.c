@@ -125,9 +125,9 @@ l_pipe_new (LReactor      *reactor,
   self->hang_up_timer.func = hang_up_timer_func;
   self->hang_up_timer.object = watch->object;
 
-  if (l_overlapped_init (&self->probe, func, self) &&
-      l_overlapped_init (&self->read, NULL, NULL) &&
-      l_overlapped_init (&self->write, func, self))
+  if (l_overlapped_init (&self->probe, NULL, func, self) &&
+      l_overlapped_init (&self->read, NULL, NULL, NULL) &&
+      l_overlapped_init (&self->write, handle, func, self))
     return self;
 
   cancel_operations (self);
@@ -141,7 +141,7 @@ static gboolean
 is_end (DWORD code)
 {
   return code == ERROR_BROKEN_PIPE || code == ERROR_PIPE_NOT_CONNECTED || code == ERROR_NO_DATA ||
-         code == ERROR_HANDLE_EOF || code == ERROR_OPERATION_ABORTED;
+         code == ERROR_HANDLE_EOF;
 }
 
 static void
@@ -176,7 +176,7 @@ static void
 probe (LPipe *self)
 {
   static guint8 nothing;
-  DWORD count;
+  DWORD code, count;
   BOOL done;
 
   if (self->handle == NULL || (self->mode & L_OPEN_MODE_READ_ONLY) == 0)
@@ -188,35 +188,29 @@ probe (LPipe *self)
 
   if (self->probe.is_pending)
     {
-      note_probe (self, l_overlapped_query (&self->probe, self->handle, &count));
-      return;
+      code = l_overlapped_query (&self->probe, self->handle, &count);
+      /* We have not cancelled it, so the thread that had begun it is gone. */
+      if (code != ERROR_OPERATION_ABORTED)
+        {
+          note_probe (self, code);
+          return;
+        }
     }
 
   done = l_system.read_file (self->handle, &nothing, 0, l_overlapped_begin (&self->probe));
   note_probe (self, l_overlapped_begun (&self->probe, done));
 }
 
-/* What is left unread hides the end; so does a pipe that is only written to. A write of no bytes meets it. */
+/* What is left unread hides the end; so does a pipe that is only written to. */
 static gboolean
 is_hung_up (LPipe *self)
 {
-  static guint8 nothing;
-  OVERLAPPED overlapped = { .hEvent = self->read.overlapped.hEvent };
-  DWORD count, code;
+  DWORD state;
 
-  if (self->is_ended || self->handle == NULL)
-    return TRUE;
-  if (self->write.is_pending || (self->mode & L_OPEN_MODE_WRITE_ONLY) == 0)
-    return FALSE;
+  if (!l_system.get_pipe_state (self->handle, &state))
+    return is_end (GetLastError ());
 
-  ResetEvent (overlapped.hEvent);
-  if (l_system.write_file (self->handle, &nothing, 0, &overlapped))
-    return FALSE;
-  code = GetLastError ();
-  if (code == ERROR_IO_PENDING && l_system.get_result (self->handle, &overlapped, &count, TRUE))
-    return FALSE;
-
-  return is_end (GetLastError ());
+  return state != L_PIPE_CONNECTED;
 }
 
 static void
@@ -261,8 +255,6 @@ query (LPipe        *self,
     ready |= G_IO_IN | G_IO_HUP;
   if (!self->write.is_pending)
     ready |= G_IO_OUT;
-  if (self->write_error != 0)
-    ready |= G_IO_OUT | G_IO_ERR;
 
   if (is_end_hidden (self, condition))
     {
@@ -465,9 +457,9 @@ l_pipe_wait (LPipe        *self,
       g_mutex_lock (&self->lock);
       ready = query (self, condition) & (condition | G_IO_HUP | G_IO_ERR);
       if (self->probe.is_pending)
-        handles[0] = self->probe.overlapped.hEvent;
+        handles[0] = self->probe.event;
       if (self->write.is_pending)
-        handles[1] = self->write.overlapped.hEvent;
+        handles[1] = self->write.event;
       is_hidden = is_end_hidden (self, condition);
       g_mutex_unlock (&self->lock);
 
@@ -548,7 +540,7 @@ l_pipe_create_source (LPipe        *self,
 
   source->pipe = l_pipe_ref (self);
   source->condition = condition;
-  source->poll_fd.fd = (gintptr) (condition == G_IO_OUT ? self->write.overlapped.hEvent : self->probe.overlapped.hEvent);
+  source->poll_fd.fd = (gintptr) (condition == G_IO_OUT ? self->write.event : self->probe.event);
   source->poll_fd.events = G_IO_IN;
   g_source_add_poll (&source->source, &source->poll_fd);
 

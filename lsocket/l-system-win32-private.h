@@ -25,9 +25,11 @@ typedef struct
   BOOL   (* write_file)          (HANDLE handle, LPCVOID buffer, DWORD count, LPOVERLAPPED overlapped);
   BOOL   (* get_result)          (HANDLE handle, LPOVERLAPPED overlapped, LPDWORD count, BOOL wait);
   BOOL   (* cancel)              (HANDLE handle, LPOVERLAPPED overlapped);
+  BOOL   (* bind)                (HANDLE handle, LPOVERLAPPED_COMPLETION_ROUTINE routine);
   BOOL   (* close_handle)        (HANDLE handle);
   DWORD  (* get_file_type)       (HANDLE handle);
   BOOL   (* get_pipe_info)       (HANDLE handle, LPDWORD flags);
+  BOOL   (* get_pipe_state)      (HANDLE handle, LPDWORD state);
   BOOL   (* set_inheritable)     (HANDLE handle, BOOL inheritable);
   HANDLE (* create_event)        (void);
   DWORD  (* wait)                (DWORD n_handles, const HANDLE *handles, DWORD msecs);
@@ -35,22 +37,32 @@ typedef struct
 
 extern LSystem l_system;
 
-/* One overlapped operation: on completion its event is set, and func called in a thread of the system's pool. */
+/* What get_pipe_state() gives: FILE_PIPE_CONNECTED_STATE, which the headers for programs leave out. */
+#define L_PIPE_CONNECTED 3
+
+/* One overlapped operation: on completion its event is set, and func called in a thread of the system's pool.
+ *
+ * Windows cancels what a thread has begun when that thread ends, with ERROR_OPERATION_ABORTED, unless a completion port is
+ * told of it instead of an event. What may just be begun again needs no port; what may not, a write, is bound to that of
+ * the pool, which then sets the event. */
 typedef struct _LOverlapped LOverlapped;
 typedef void (* LOverlappedFunc) (gpointer user_data);
 
 struct _LOverlapped
 {
   OVERLAPPED      overlapped;
-  PTP_WAIT        wait;       /* (nullable) */
+  HANDLE          event;
+  PTP_WAIT        wait;       /* (nullable): for the event */
   LOverlappedFunc func;       /* (nullable): nobody is told */
   gpointer        user_data;
+  gboolean        is_bound;
   gboolean        is_pending;
   int             is_told;    /* (atomic): that it is done */
 };
 
-/* FALSE with GetLastError(). */
+/* FALSE with GetLastError(). handle: (nullable): what to bind; one that belongs to another port already does without. */
 gboolean l_overlapped_init    (LOverlapped     *self,
+                               HANDLE           handle,
                                LOverlappedFunc  func,
                                gpointer         user_data);
 /* Cancels what is under way and waits for its end, and for the function if that runs. */

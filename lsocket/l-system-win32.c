@@ -6,6 +6,8 @@
 
 #include "l-system-win32-private.h"
 
+#include <winternl.h>
+
 /* The calls that always have the same arguments do without them in the table. */
 
 static HANDLE
@@ -51,6 +53,50 @@ system_get_pipe_info (HANDLE  handle,
   return GetNamedPipeInfo (handle, flags, NULL, NULL, NULL);
 }
 
+/* FilePipeLocalInformation, which the headers for programs leave out. */
+#define PIPE_LOCAL_INFORMATION ((FILE_INFORMATION_CLASS) 24)
+
+typedef struct
+{
+  ULONG type;
+  ULONG configuration;
+  ULONG max_instances;
+  ULONG n_instances;
+  ULONG inbound_quota;
+  ULONG n_available;
+  ULONG outbound_quota;
+  ULONG write_quota;
+  ULONG state;
+  ULONG end;
+} PipeLocalInformation;
+
+static BOOL
+system_get_pipe_state (HANDLE  handle,
+                       LPDWORD state)
+{
+  PipeLocalInformation information;
+  IO_STATUS_BLOCK block;
+  NTSTATUS status = NtQueryInformationFile (handle, &block, &information, sizeof information, PIPE_LOCAL_INFORMATION);
+
+  if (status < 0)
+    {
+      SetLastError (RtlNtStatusToDosError (status));
+      return FALSE;
+    }
+
+  *state = information.state;
+  return TRUE;
+}
+
+/* What is done at once needs nobody to tell. */
+static BOOL
+system_bind (HANDLE                          handle,
+             LPOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+  return SetFileCompletionNotificationModes (handle, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS) &&
+         BindIoCompletionCallback (handle, routine, 0);
+}
+
 static BOOL
 system_set_inheritable (HANDLE handle,
                         BOOL   inheritable)
@@ -82,9 +128,11 @@ LSystem l_system = {
   .write_file = system_write_file,
   .get_result = GetOverlappedResult,
   .cancel = CancelIoEx,
+  .bind = system_bind,
   .close_handle = CloseHandle,
   .get_file_type = GetFileType,
   .get_pipe_info = system_get_pipe_info,
+  .get_pipe_state = system_get_pipe_state,
   .set_inheritable = system_set_inheritable,
   .create_event = system_create_event,
   .wait = system_wait,
@@ -104,35 +152,62 @@ tell_done (PTP_CALLBACK_INSTANCE instance,
   self->func (self->user_data);
 }
 
+/* The event comes last: whoever has seen it may free the memory. */
+static VOID CALLBACK
+tell_bound_done (DWORD        code,
+                 DWORD        count,
+                 LPOVERLAPPED overlapped)
+{
+  LOverlapped *self = CONTAINING_RECORD (overlapped, LOverlapped, overlapped);
+
+  g_atomic_int_set (&self->is_told, TRUE);
+  if (self->func != NULL)
+    self->func (self->user_data);
+  SetEvent (self->event);
+}
+
 gboolean
 l_overlapped_init (LOverlapped     *self,
+                   HANDLE           handle,
                    LOverlappedFunc  func,
                    gpointer         user_data)
 {
   self->func = func;
   self->user_data = user_data;
-  self->overlapped.hEvent = l_system.create_event ();
-  if (self->overlapped.hEvent == NULL)
+  self->event = l_system.create_event ();
+  if (self->event == NULL)
     return FALSE;
 
-  if (func != NULL)
-    self->wait = CreateThreadpoolWait (tell_done, self, NULL);
+  self->is_bound = handle != NULL && l_system.bind (handle, tell_bound_done);
+  if (func == NULL || self->is_bound)
+    return TRUE;
 
-  return func == NULL || self->wait != NULL;
+  self->wait = CreateThreadpoolWait (tell_done, self, NULL);
+  return self->wait != NULL;
+}
+
+/* Its memory belongs to the system until then. */
+static void
+wait_for_end (LOverlapped *self,
+              HANDLE       handle)
+{
+  DWORD count;
+
+  if (self->is_bound)
+    WaitForSingleObject (self->event, INFINITE);
+  else
+    l_system.get_result (handle, &self->overlapped, &count, TRUE);
+  self->is_pending = FALSE;
 }
 
 void
 l_overlapped_cancel (LOverlapped *self,
                      HANDLE       handle)
 {
-  DWORD count;
-
   if (self->is_pending)
     {
       l_system.cancel (handle, &self->overlapped);
-      /* Its memory belongs to the system until then. */
-      l_system.get_result (handle, &self->overlapped, &count, TRUE);
-      self->is_pending = FALSE;
+      wait_for_end (self, handle);
     }
 
   if (self->wait == NULL)
@@ -149,9 +224,9 @@ l_overlapped_clear (LOverlapped *self)
 {
   g_assert (!self->is_pending);
 
-  if (self->overlapped.hEvent != NULL)
-    l_system.close_handle (self->overlapped.hEvent);
-  self->overlapped.hEvent = NULL;
+  if (self->event != NULL)
+    l_system.close_handle (self->event);
+  self->event = NULL;
 }
 
 LPOVERLAPPED
@@ -159,11 +234,10 @@ l_overlapped_begin (LOverlapped *self)
 {
   g_assert (!self->is_pending);
 
-  self->overlapped.Internal = 0;
-  self->overlapped.InternalHigh = 0;
-  self->overlapped.Offset = 0;
-  self->overlapped.OffsetHigh = 0;
-  ResetEvent (self->overlapped.hEvent);
+  ResetEvent (self->event);
+  g_atomic_int_set (&self->is_told, FALSE);
+  /* An event with the lowest bit set keeps the end from the port, if the handle is bound to one. */
+  self->overlapped = (OVERLAPPED) { .hEvent = self->is_bound ? NULL : (HANDLE) ((ULONG_PTR) self->event | 1) };
 
   return &self->overlapped;
 }
@@ -173,7 +247,7 @@ await (LOverlapped *self)
 {
   g_atomic_int_set (&self->is_told, FALSE);
   if (self->wait != NULL)
-    SetThreadpoolWait (self->wait, self->overlapped.hEvent, NULL);
+    SetThreadpoolWait (self->wait, self->event, NULL);
 }
 
 DWORD
@@ -186,7 +260,8 @@ l_overlapped_begun (LOverlapped *self,
     return code;
 
   self->is_pending = TRUE;
-  await (self);
+  if (!self->is_bound)
+    await (self);
   return code;
 }
 
@@ -196,6 +271,9 @@ l_overlapped_query (LOverlapped *self,
                     DWORD       *count)
 {
   DWORD code = ERROR_SUCCESS;
+
+  if (self->is_bound && !g_atomic_int_get (&self->is_told))
+    return ERROR_IO_PENDING;
 
   if (!l_system.get_result (handle, &self->overlapped, count, FALSE))
     code = GetLastError ();
@@ -208,6 +286,8 @@ l_overlapped_query (LOverlapped *self,
       return ERROR_IO_PENDING;
     }
 
+  if (self->is_bound)
+    wait_for_end (self, handle);
   self->is_pending = FALSE;
   return code;
 }

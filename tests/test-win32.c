@@ -142,6 +142,20 @@ fail_peek_named_pipe (HANDLE  handle,
   return fails () ? FALSE : real.peek_named_pipe (handle, n_available);
 }
 
+static BOOL
+fail_get_pipe_state (HANDLE  handle,
+                     LPDWORD state)
+{
+  return fails () ? FALSE : real.get_pipe_state (handle, state);
+}
+
+static BOOL
+fail_bind (HANDLE                          handle,
+           LPOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+  return fails () ? FALSE : real.bind (handle, routine);
+}
+
 static HANDLE
 fail_create_event (void)
 {
@@ -176,6 +190,8 @@ start_recording (void)
   l_system.read_file = fail_read_file;
   l_system.write_file = fail_write_file;
   l_system.peek_named_pipe = fail_peek_named_pipe;
+  l_system.get_pipe_state = fail_get_pipe_state;
+  l_system.bind = fail_bind;
   l_system.create_event = fail_create_event;
   l_system.close_handle = count_close_handle;
 }
@@ -575,6 +591,336 @@ test_handles (void)
   stop_recording ();
 }
 
+/* What a thread has begun is cancelled by Windows when it ends; by Wine it is not, so the tests do it. */
+
+typedef struct
+{
+  LServer *server;
+  LSocket *client;
+  LSocket *peer;
+} Pair;
+
+static gboolean
+is_connected (gpointer socket)
+{
+  return l_socket_get_state (socket) == L_SOCKET_STATE_CONNECTED;
+}
+
+static void
+pair_init (Pair      *pair,
+           LOpenMode  mode)
+{
+  pair->server = new_server (L_SERVER_OPTIONS_NONE);
+  pair->client = l_socket_new ();
+  l_socket_connect_to_server (pair->client, name, mode);
+  turn_until (is_connected, pair->client);
+  turn_until (has_pending, pair->server);
+  pair->peer = l_server_next_pending_connection (pair->server);
+}
+
+static void
+pair_clear (Pair *pair)
+{
+  g_object_unref (pair->client);
+  g_object_unref (pair->peer);
+  g_object_unref (pair->server);
+}
+
+static void
+turn_all (void)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      Sleep (5);
+    }
+}
+
+static HANDLE
+get_handle (LSocket *socket)
+{
+  return (HANDLE) l_socket_get_socket_descriptor (socket);
+}
+
+static gboolean
+has_bytes (gpointer device)
+{
+  return l_io_device_get_bytes_available (device) > 0;
+}
+
+static void
+write_hello (LSocket *socket)
+{
+  g_assert_cmpint (l_io_device_write (L_IO_DEVICE (socket), "hello", 5, NULL), ==, 5);
+  l_socket_flush (socket);
+}
+
+static void
+test_abandoned_read (void)
+{
+  Pair pair;
+
+  g_test_summary ("It is begun again, and is no end");
+
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  turn_all ();
+  for (guint i = 0; i < 3; i++)
+    {
+      g_assert_true (CancelIoEx (get_handle (pair.client), NULL));
+      turn_all ();
+      g_assert_cmpint (l_socket_get_state (pair.client), ==, L_SOCKET_STATE_CONNECTED);
+    }
+  write_hello (pair.peer);
+  turn_until (has_bytes, pair.client);
+  l_socket_abort (pair.peer);
+  turn_until (is_unconnected, pair.client);
+  g_assert_cmpint (l_socket_get_error (pair.client), ==, L_SOCKET_ERROR_PEER_CLOSED);
+  pair_clear (&pair);
+}
+
+static gpointer
+abandon (gpointer handle)
+{
+  Sleep (50);
+  CancelIoEx (handle, NULL);
+  Sleep (50);
+  return NULL;
+}
+
+static void
+test_abandoned_read_in_wait (void)
+{
+  GThread *thread;
+  Pair pair;
+
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  thread = g_thread_new ("abandon", abandon, get_handle (pair.client));
+  g_assert_false (l_io_device_wait_for_ready_read (L_IO_DEVICE (pair.client), 150));
+  g_assert_cmpint (l_socket_get_error (pair.client), ==, L_SOCKET_ERROR_TIMEOUT);
+  g_assert_cmpint (l_socket_get_state (pair.client), ==, L_SOCKET_STATE_CONNECTED);
+  write_hello (pair.peer);
+  g_assert_true (l_io_device_wait_for_ready_read (L_IO_DEVICE (pair.client), 5000));
+  g_thread_join (thread);
+  pair_clear (&pair);
+}
+
+static void
+test_abandoned_connect (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+
+  g_test_summary ("A server goes on waiting for clients");
+
+  choose_name ();
+  l_server_set_listen_backlog (server, 1);
+  g_assert_true (l_server_listen (server, name, NULL));
+  turn_all ();
+  for (guint i = 0; i < 3; i++)
+    {
+      g_assert_true (CancelIoEx ((HANDLE) l_server_get_socket_descriptor (server), NULL));
+      turn_all ();
+      g_assert_false (l_server_has_pending_connections (server));
+    }
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  turn_until (has_pending, server);
+}
+
+static GArray *bound; /* (element-type HANDLE) */
+static GArray *events; /* (element-type HANDLE): of the writes */
+
+static BOOL
+record_bind (HANDLE                          handle,
+             LPOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+  g_array_append_val (bound, handle);
+  return real.bind (handle, routine);
+}
+
+static BOOL
+refuse_bind (HANDLE                          handle,
+             LPOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+  SetLastError (ERROR_INVALID_PARAMETER);
+  return FALSE;
+}
+
+static BOOL
+record_write_file (HANDLE       handle,
+                   LPCVOID      buffer,
+                   DWORD        count,
+                   LPOVERLAPPED overlapped)
+{
+  g_array_append_val (events, overlapped->hEvent);
+  return real.write_file (handle, buffer, count, overlapped);
+}
+
+static void
+begin_large_write (LSocket *socket,
+                   LSocket *peer)
+{
+  g_autofree char *data = g_malloc0 (1024 * 1024);
+
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (peer), 1000);
+  g_assert_cmpint (l_io_device_write (L_IO_DEVICE (socket), data, 1024 * 1024, NULL), ==, 1024 * 1024);
+  turn_all ();
+  g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), >, 0);
+}
+
+static void
+test_write_bound (void)
+{
+  gsize n_read = 0;
+  Pair pair;
+
+  g_test_summary ("A write belongs to no thread: a port and no event are told of its end");
+
+  real = l_system;
+  bound = g_array_new (FALSE, FALSE, sizeof (HANDLE));
+  events = g_array_new (FALSE, FALSE, sizeof (HANDLE));
+  l_system.bind = record_bind;
+  l_system.write_file = record_write_file;
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpuint (bound->len, ==, 2);
+  g_assert_true (g_array_index (bound, HANDLE, 0) == get_handle (pair.client));
+  g_assert_true (g_array_index (bound, HANDLE, 1) == get_handle (pair.peer));
+
+  begin_large_write (pair.client, pair.peer);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 0);
+  while (n_read < 1024 * 1024)
+    {
+      g_autoptr(GBytes) bytes = NULL;
+
+      turn_until (has_bytes, pair.peer);
+      bytes = l_io_device_read_all (L_IO_DEVICE (pair.peer), NULL);
+      n_read += g_bytes_get_size (bytes);
+    }
+  g_assert_cmpuint (events->len, >, 1);
+  for (guint i = 0; i < events->len; i++)
+    g_assert_null (g_array_index (events, HANDLE, i));
+
+  pair_clear (&pair);
+  l_system = real;
+  g_array_unref (bound);
+  g_array_unref (events);
+}
+
+static void
+test_abandoned_write (void)
+{
+  Pair pair;
+
+  g_test_summary ("What cannot be bound loses a write with its thread: that is an error, and neither silence nor the end");
+
+  real = l_system;
+  l_system.bind = refuse_bind;
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  begin_large_write (pair.client, pair.peer);
+  g_assert_true (CancelIoEx (get_handle (pair.client), NULL));
+  turn_until (is_unconnected, pair.client);
+  g_assert_cmpint (l_socket_get_error (pair.client), ==, L_SOCKET_ERROR_CONNECTION);
+  turn_until (is_unconnected, pair.peer);
+  g_assert_cmpint (l_socket_get_error (pair.peer), ==, L_SOCKET_ERROR_PEER_CLOSED);
+  pair_clear (&pair);
+  l_system = real;
+}
+
+/* A handle that somebody has bound to a port of his own. */
+static void
+test_foreign_port (void)
+{
+  g_autofree WCHAR *path = NULL;
+  g_autofree char *utf8 = NULL;
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+  HANDLE handle, port;
+  LPOVERLAPPED overlapped;
+  ULONG_PTR key;
+  DWORD count;
+
+  g_test_summary ("It works all the same, and the port hears nothing of us");
+
+  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
+  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
+  handle = CreateFileW (path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  port = CreateIoCompletionPort (handle, NULL, 0, 0);
+  g_assert_nonnull (port);
+  g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
+                                                 L_OPEN_MODE_READ_WRITE, NULL));
+  turn_until (has_pending, server);
+  peer = l_server_next_pending_connection (server);
+  begin_large_write (socket, peer);
+  turn_until (has_bytes, peer);
+  write_hello (peer);
+  turn_until (has_bytes, socket);
+  l_socket_abort (socket);
+
+  g_assert_false (GetQueuedCompletionStatus (port, &count, &key, &overlapped, 0));
+  g_assert_cmpuint (GetLastError (), ==, WAIT_TIMEOUT);
+  CloseHandle (port);
+}
+
+/* The end */
+
+typedef struct
+{
+  const char *path;
+  LOpenMode   mode;
+  gboolean    in_wait;
+} HangUp;
+
+static const HangUp hang_ups[] = {
+  { "/win32/hang-up/read-write/loop", L_OPEN_MODE_READ_WRITE, FALSE },
+  { "/win32/hang-up/read-write/wait", L_OPEN_MODE_READ_WRITE, TRUE },
+  { "/win32/hang-up/read-only/loop", L_OPEN_MODE_READ_ONLY, FALSE },
+  { "/win32/hang-up/read-only/wait", L_OPEN_MODE_READ_ONLY, TRUE },
+  { "/win32/hang-up/write-only/loop", L_OPEN_MODE_WRITE_ONLY, FALSE },
+  { "/win32/hang-up/write-only/wait", L_OPEN_MODE_WRITE_ONLY, TRUE },
+};
+
+/* To who reads in the way of read() that is the end. */
+static BOOL
+check_write_file (HANDLE       handle,
+                  LPCVOID      buffer,
+                  DWORD        count,
+                  LPOVERLAPPED overlapped)
+{
+  g_assert_cmpuint (count, >, 0);
+  return real.write_file (handle, buffer, count, overlapped);
+}
+
+static void
+test_hang_up (gconstpointer data)
+{
+  const HangUp *row = data;
+  Pair pair;
+
+  g_test_summary ("It is noticed also behind what is left unread, and nothing is written to find out");
+
+  real = l_system;
+  l_system.write_file = check_write_file;
+  pair_init (&pair, row->mode);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.client), 4);
+  l_io_device_write (L_IO_DEVICE (pair.peer), "hello world", 11, NULL);
+  l_socket_flush (pair.peer);
+  turn_all ();
+  g_assert_cmpint (l_socket_get_state (pair.client), ==, L_SOCKET_STATE_CONNECTED);
+
+  l_socket_abort (pair.peer);
+  if (row->in_wait)
+    g_assert_true (l_socket_wait_for_disconnected (pair.client, 5000));
+  else
+    turn_until (is_unconnected, pair.client);
+  g_assert_cmpint (l_socket_get_error (pair.client), ==, L_SOCKET_ERROR_PEER_CLOSED);
+  g_assert_cmpuint (l_io_device_get_bytes_available (L_IO_DEVICE (pair.client)), ==,
+                    row->mode == L_OPEN_MODE_WRITE_ONLY ? 0 : 11);
+  pair_clear (&pair);
+  l_system = real;
+}
+
 static void
 on_told (gpointer user_data)
 {
@@ -590,7 +936,7 @@ test_told_early (void)
   int n_told = 0;
   DWORD count;
 
-  g_assert_true (l_overlapped_init (&operation, on_told, &n_told));
+  g_assert_true (l_overlapped_init (&operation, NULL, on_told, &n_told));
   overlapped = l_overlapped_begin (&operation);
   overlapped->Internal = STATUS_PENDING;
   SetLastError (ERROR_IO_PENDING);
@@ -680,6 +1026,14 @@ main (int    argc,
   g_test_add_func ("/win32/unsupported", test_unsupported);
   g_test_add_func ("/win32/faults", test_faults);
   g_test_add_func ("/win32/handles", test_handles);
+  g_test_add_func ("/win32/abandoned/read", test_abandoned_read);
+  g_test_add_func ("/win32/abandoned/read-in-wait", test_abandoned_read_in_wait);
+  g_test_add_func ("/win32/abandoned/connect", test_abandoned_connect);
+  g_test_add_func ("/win32/abandoned/write", test_abandoned_write);
+  g_test_add_func ("/win32/write-bound", test_write_bound);
+  g_test_add_func ("/win32/foreign-port", test_foreign_port);
+  for (guint i = 0; i < G_N_ELEMENTS (hang_ups); i++)
+    g_test_add_data_func (hang_ups[i].path, &hang_ups[i], test_hang_up);
   g_test_add_func ("/win32/told-early", test_told_early);
   g_test_add_func ("/win32/errors", test_errors);
 
