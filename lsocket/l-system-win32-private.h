@@ -46,13 +46,14 @@ extern LSystem l_system;
  * told of it instead of an event. What may just be begun again needs no port; what may not, a write, is bound to that of
  * the pool, which then sets the event. */
 typedef struct _LOverlapped LOverlapped;
+typedef struct _LPoolWait LPoolWait;
 typedef void (* LOverlappedFunc) (gpointer user_data);
 
 struct _LOverlapped
 {
   OVERLAPPED      overlapped;
   HANDLE          event;
-  PTP_WAIT        wait;       /* (nullable): for the event */
+  LPoolWait      *wait;       /* (nullable): for the event */
   LOverlappedFunc func;       /* (nullable): nobody is told */
   gpointer        user_data;
   gboolean        is_bound;

@@ -140,16 +140,87 @@ LSystem l_system = {
 
 /* Overlapped operations */
 
+/* A wait of the system's pool. Wine may still call its function when it was taken back, waited for and closed, so it is
+ * used again instead: whoever has it next is told once for nothing. */
+struct _LPoolWait
+{
+  PTP_WAIT     wait;
+  GMutex       lock;
+  LOverlapped *operation; /* (nullable) */
+  LPoolWait   *next;      /* in the list of those that nobody has */
+};
+
+G_LOCK_DEFINE_STATIC (idle_waits);
+static LPoolWait *idle_waits;
+
 static void CALLBACK
 tell_done (PTP_CALLBACK_INSTANCE instance,
            PVOID                 context,
            PTP_WAIT              wait,
            TP_WAIT_RESULT        result)
 {
-  LOverlapped *self = context;
+  LPoolWait *self = context;
 
-  g_atomic_int_set (&self->is_told, TRUE);
-  self->func (self->user_data);
+  g_mutex_lock (&self->lock);
+  if (self->operation != NULL)
+    {
+      g_atomic_int_set (&self->operation->is_told, TRUE);
+      self->operation->func (self->operation->user_data);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+static LPoolWait *
+new_pool_wait (void)
+{
+  LPoolWait *self = g_new0 (LPoolWait, 1);
+
+  self->wait = CreateThreadpoolWait (tell_done, self, NULL);
+  if (self->wait == NULL)
+    {
+      g_free (self);
+      return NULL;
+    }
+
+  g_mutex_init (&self->lock);
+  return self;
+}
+
+static LPoolWait *
+take_pool_wait (LOverlapped *operation)
+{
+  LPoolWait *self;
+
+  G_LOCK (idle_waits);
+  self = idle_waits;
+  if (self != NULL)
+    idle_waits = self->next;
+  G_UNLOCK (idle_waits);
+
+  if (self == NULL)
+    self = new_pool_wait ();
+  if (self == NULL)
+    return NULL;
+
+  g_mutex_lock (&self->lock);
+  self->operation = operation;
+  g_mutex_unlock (&self->lock);
+  return self;
+}
+
+static void
+give_pool_wait_back (LPoolWait *self)
+{
+  SetThreadpoolWait (self->wait, NULL, NULL);
+
+  g_mutex_lock (&self->lock);
+  self->operation = NULL;
+  g_mutex_unlock (&self->lock);
+
+  G_LOCK (idle_waits);
+  self->next = idle_waits;
+  idle_waits = self;
+  G_UNLOCK (idle_waits);
 }
 
 /* The event comes last: whoever has seen it may free the memory. */
@@ -182,7 +253,7 @@ l_overlapped_init (LOverlapped     *self,
   if (func == NULL || self->is_bound)
     return TRUE;
 
-  self->wait = CreateThreadpoolWait (tell_done, self, NULL);
+  self->wait = take_pool_wait (self);
   return self->wait != NULL;
 }
 
@@ -210,13 +281,8 @@ l_overlapped_cancel (LOverlapped *self,
       wait_for_end (self, handle);
     }
 
-  if (self->wait == NULL)
-    return;
-
-  SetThreadpoolWait (self->wait, NULL, NULL);
-  WaitForThreadpoolWaitCallbacks (self->wait, TRUE);
-  CloseThreadpoolWait (self->wait);
-  self->wait = NULL;
+  if (self->wait != NULL)
+    give_pool_wait_back (g_steal_pointer (&self->wait));
 }
 
 void
@@ -247,7 +313,7 @@ await (LOverlapped *self)
 {
   g_atomic_int_set (&self->is_told, FALSE);
   if (self->wait != NULL)
-    SetThreadpoolWait (self->wait, self->event, NULL);
+    SetThreadpoolWait (self->wait->wait, self->event, NULL);
 }
 
 DWORD
