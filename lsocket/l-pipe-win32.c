@@ -314,21 +314,34 @@ read_available (LPipe *self,
   return is_end (result) ? G_POLLABLE_RETURN_OK : G_POLLABLE_RETURN_FAILED;
 }
 
+static gsize
+get_size (const GOutputVector *vectors,
+          gsize                n_vectors)
+{
+  gsize size = 0;
+
+  for (gsize i = 0; i < n_vectors; i++)
+    size += vectors[i].size;
+
+  return size;
+}
+
+/* What stands behind the offset, as much as one write takes. */
 static DWORD
 gather (LPipe               *self,
         const GOutputVector *vectors,
-        gsize                n_vectors)
+        gsize                n_vectors,
+        gsize                offset)
 {
   gsize count = 0;
 
-  if (self->buffer == NULL)
-    self->buffer = g_malloc (MAX_WRITE);
-
   for (gsize i = 0; i < n_vectors && count < MAX_WRITE; i++)
     {
-      gsize n = MIN (vectors[i].size, MAX_WRITE - count);
+      gsize skipped = MIN (vectors[i].size, offset);
+      gsize n = MIN (vectors[i].size - skipped, MAX_WRITE - count);
 
-      memcpy (self->buffer + count, vectors[i].buffer, n);
+      memcpy (self->buffer + count, (const guint8 *) vectors[i].buffer + skipped, n);
+      offset -= skipped;
       count += n;
     }
 
@@ -336,20 +349,25 @@ gather (LPipe               *self,
 }
 
 static GPollableReturn
-flush (LPipe *self,
-       int   *code)
+check_flushed (LPipe *self,
+               int   *code)
 {
   check_write (self);
   if (self->write.is_pending)
     return G_POLLABLE_RETURN_WOULD_BLOCK;
-
-  /* Who writes rarely keeps no memory for it. */
-  g_clear_pointer (&self->buffer, g_free);
   if (self->write_error == 0)
     return G_POLLABLE_RETURN_OK;
 
   *code = (int) self->write_error;
   return G_POLLABLE_RETURN_FAILED;
+}
+
+/* Who writes rarely keeps no memory for it. */
+static void
+free_buffer (LPipe *self)
+{
+  if (!self->write.is_pending)
+    g_clear_pointer (&self->buffer, g_free);
 }
 
 static GPollableReturn
@@ -367,7 +385,7 @@ begin_write (LPipe *self,
       return G_POLLABLE_RETURN_FAILED;
     }
 
-  *n_written = count;
+  *n_written += count;
   return G_POLLABLE_RETURN_OK;
 }
 
@@ -415,16 +433,25 @@ l_pipe_write (LPipe               *self,
               gsize               *n_written,
               int                 *code)
 {
+  gsize size = get_size (vectors, n_vectors);
   GPollableReturn result;
 
   *n_written = 0;
   g_mutex_lock (&self->lock);
-  result = flush (self, code);
-  if (result == G_POLLABLE_RETURN_OK)
-    result = begin_write (self, gather (self, vectors, n_vectors), n_written, code);
+  do
+    {
+      result = check_flushed (self, code);
+      if (result == G_POLLABLE_RETURN_OK && self->buffer == NULL)
+        self->buffer = g_malloc (MIN (size, MAX_WRITE));
+      if (result == G_POLLABLE_RETURN_OK)
+        result = begin_write (self, gather (self, vectors, n_vectors, *n_written), n_written, code);
+    }
+  while (result == G_POLLABLE_RETURN_OK && *n_written < size && !self->write.is_pending);
+  free_buffer (self);
   g_mutex_unlock (&self->lock);
 
-  return result;
+  /* What goes wrong after a part does so again. */
+  return *n_written > 0 ? G_POLLABLE_RETURN_OK : result;
 }
 
 GPollableReturn
@@ -434,7 +461,8 @@ l_pipe_flush (LPipe *self,
   GPollableReturn result;
 
   g_mutex_lock (&self->lock);
-  result = flush (self, code);
+  result = check_flushed (self, code);
+  free_buffer (self);
   g_mutex_unlock (&self->lock);
 
   return result;
