@@ -1706,6 +1706,9 @@ test_converters (void)
   g_assert_no_error (error);
   g_assert_true (g_output_stream_close (packed, NULL, &error));
   g_assert_no_error (error);
+  /* There the end of the output alone reaches nobody. */
+  if (!test_is_unix ())
+    l_socket_disconnect_from_server (streams.pair.client);
   bytes = finish_collecting (memory, &collected);
   assert_bytes (bytes, LARGE_SIZE);
   g_clear_object (&unpacked);
@@ -2363,12 +2366,15 @@ main (int   argc,
   test_add ("/stream/gio/data-numbers", test_data_numbers);
   test_add ("/stream/gio/buffered-output", test_buffered_output);
   test_add ("/stream/gio/converters", test_converters);
-  test_add ("/stream/gio/splice", test_splice);
-  test_add ("/stream/gio/splice-async", test_splice_async);
+  if (test_is_unix ())
+    {
+      test_add ("/stream/gio/splice", test_splice);
+      test_add ("/stream/gio/splice-async", test_splice_async);
+      test_add ("/stream/close/output", test_close_output);
+      test_add ("/stream/close/output-async", test_close_output_async);
+    }
   test_add ("/stream/gio/splice-connections", test_splice_connections);
 
-  test_add ("/stream/close/output", test_close_output);
-  test_add ("/stream/close/output-async", test_close_output_async);
   test_add ("/stream/close/input", test_close_input);
   test_add ("/stream/close/sync", test_close_sync);
   test_add ("/stream/close/sync-large", test_close_sync_large);

@@ -1373,7 +1373,8 @@ main (int    argc,
   add_for_loops ("/threads/close/cancelled", test_close_cancelled);
   add_for_loops ("/threads/close/peer-gone", test_close_peer_gone);
   add_for_loops ("/threads/close/async", test_close_async);
-  add_for_loops ("/threads/close/output", test_close_output);
+  if (test_is_unix ())
+    add_for_loops ("/threads/close/output", test_close_output);
   test_add ("/threads/drop/socket", test_drop);
   test_add ("/threads/drop/server", test_drop_server);
   test_add ("/threads/get-streams", test_get_streams);

@@ -11,7 +11,9 @@ G_BEGIN_DECLS
 /* Between test-util.c and what each platform does in its own way, beside much of test-util.h: test-util-unix.c and
  * test-util-win32.c. */
 
-void  test_platform_init   (void);
-void  test_platform_clear  (void);
+void      test_platform_init    (void);
+void      test_platform_clear   (void);
+/* The ends of test_raw_pair() have a name where the system has none without. */
+gboolean  test_platform_is_pair (const char *name);
 
 G_END_DECLS

@@ -59,6 +59,12 @@ test_platform_clear (void)
 }
 
 gboolean
+test_platform_is_pair (const char *name)
+{
+  return FALSE;
+}
+
+gboolean
 test_is_unix (void)
 {
   return TRUE;

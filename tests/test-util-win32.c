@@ -4,6 +4,7 @@
 
 #include "test-util-platform.h"
 
+#include <string.h>
 #include <windows.h>
 #include <winternl.h>
 
@@ -117,7 +118,7 @@ typedef struct
 void
 test_let_system_tell (void)
 {
-  Sleep (5);
+  Sleep (1);
   pass_pool ();
 }
 
@@ -239,11 +240,19 @@ open_pipe (const WCHAR *path)
   return handle;
 }
 
+#define PAIR_PREFIX "lsocket-pair-"
+
+gboolean
+test_platform_is_pair (const char *name)
+{
+  return strstr (name, PAIR_PREFIX) != NULL;
+}
+
 void
 test_raw_pair (TestRaw raws[2])
 {
   static gint n_pairs;
-  g_autofree char *path = g_strdup_printf ("\\\\.\\pipe\\test-%lu-%d", (gulong) GetCurrentProcessId (),
+  g_autofree char *path = g_strdup_printf ("\\\\.\\pipe\\" PAIR_PREFIX "%lu-%d", (gulong) GetCurrentProcessId (),
                                            g_atomic_int_add (&n_pairs, 1));
   g_autofree WCHAR *utf16 = to_utf16 (path);
 
@@ -365,7 +374,7 @@ listener_wait (Listener *listener,
 gboolean
 test_raw_is_waiting (TestRaw raw)
 {
-  return listener_wait ((Listener *) raw, 0) >= 0;
+  return raw != -1 && listener_wait ((Listener *) raw, 0) >= 0;
 }
 
 TestRaw

@@ -177,7 +177,7 @@ shorten (const char *name)
   const char *directory = test_get_directory ();
   gsize length = strlen (directory);
 
-  if (name == NULL)
+  if (name == NULL || test_platform_is_pair (name))
     return g_strdup ("-");
   if (strncmp (name, directory, length) == 0 && G_IS_DIR_SEPARATOR (name[length]))
     return g_strconcat ("~/", name + length + 1, NULL);
