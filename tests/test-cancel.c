@@ -3,7 +3,6 @@
  */
 
 #include <string.h>
-#include <unistd.h>
 
 #include "test-util.h"
 
@@ -138,7 +137,7 @@ call_clear (Call *call)
   g_clear_object (&call->cancellable);
   g_clear_pointer (&call->backlog, test_raw_close_all);
   if (call->listener >= 0)
-    close (call->listener);
+    test_raw_close (call->listener);
   g_clear_object (&call->other_peer);
   if (call->other != NULL)
     assert_goes (g_steal_pointer (&call->other));
@@ -544,7 +543,7 @@ finish_connect (Call          *call,
 static void
 complete_connect (Call *call)
 {
-  close (test_raw_accept (call->listener));
+  test_raw_close (test_raw_accept (call->listener));
 }
 
 static void
