@@ -6,6 +6,7 @@
 
 #include "l-error-private.h"
 
+#include <glib/gi18n-lib.h>
 #include <windows.h>
 
 /* GLib's own table does not know what pipes say. */
@@ -73,6 +74,13 @@ const char *
 l_error_get_text (int code)
 {
   g_autofree char *text = g_win32_error_message (code);
+
+  /* There is no text for each. */
+  if (text[0] == '\0')
+    {
+      g_free (text);
+      text = g_strdup_printf (_("Error %d"), code);
+    }
 
   /* They are few. */
   return g_intern_string (g_strchomp (text));

@@ -4,7 +4,6 @@
 
 #include "config.h"
 
-#include "lsocket/l-error-private.h"
 #include "lsocket/l-server.h"
 #include "lsocket/l-socket.h"
 #include "lsocket/l-system-win32-private.h"
@@ -958,47 +957,6 @@ test_told_early (void)
   l_overlapped_clear (&operation);
 }
 
-/* Errors */
-
-typedef struct
-{
-  int          code;
-  LSocketError error;
-} Mapping;
-
-static const Mapping mappings[] = {
-  { ERROR_FILE_NOT_FOUND, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { ERROR_INVALID_NAME, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { ERROR_FILENAME_EXCED_RANGE, L_SOCKET_ERROR_SERVER_NOT_FOUND },
-  { ERROR_ACCESS_DENIED, L_SOCKET_ERROR_ACCESS },
-  { ERROR_NO_SYSTEM_RESOURCES, L_SOCKET_ERROR_RESOURCE },
-  { ERROR_NOT_ENOUGH_MEMORY, L_SOCKET_ERROR_RESOURCE },
-  { ERROR_TOO_MANY_OPEN_FILES, L_SOCKET_ERROR_RESOURCE },
-  { ERROR_BROKEN_PIPE, L_SOCKET_ERROR_PEER_CLOSED },
-  { ERROR_NO_DATA, L_SOCKET_ERROR_PEER_CLOSED },
-  { ERROR_PIPE_NOT_CONNECTED, L_SOCKET_ERROR_PEER_CLOSED },
-  { ERROR_PIPE_BUSY, L_SOCKET_ERROR_ADDRESS_IN_USE },
-  { ERROR_SEM_TIMEOUT, L_SOCKET_ERROR_TIMEOUT },
-  { ERROR_INVALID_HANDLE, L_SOCKET_ERROR_UNSUPPORTED_OPERATION },
-  { ERROR_NOT_SUPPORTED, L_SOCKET_ERROR_UNSUPPORTED_OPERATION },
-  { ERROR_OPERATION_ABORTED, L_SOCKET_ERROR_CONNECTION },
-  { 99999, L_SOCKET_ERROR_UNKNOWN },
-};
-
-static void
-test_errors (void)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (mappings); i++)
-    {
-      const char *text = l_error_get_text (mappings[i].code);
-
-      g_assert_cmpint (l_error_from_system (mappings[i].code), ==, mappings[i].error);
-      g_assert_true (g_utf8_validate (text, -1, NULL));
-      if (mappings[i].error != L_SOCKET_ERROR_UNKNOWN)
-        g_assert_cmpstr (text, !=, "");
-    }
-}
-
 int
 main (int    argc,
       char **argv)
@@ -1035,7 +993,6 @@ main (int    argc,
   for (guint i = 0; i < G_N_ELEMENTS (hang_ups); i++)
     g_test_add_data_func (hang_ups[i].path, &hang_ups[i], test_hang_up);
   g_test_add_func ("/win32/told-early", test_told_early);
-  g_test_add_func ("/win32/errors", test_errors);
 
   return g_test_run ();
 }
