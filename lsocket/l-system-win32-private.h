@@ -30,12 +30,17 @@ typedef struct
   DWORD  (* get_file_type)       (HANDLE handle);
   BOOL   (* get_pipe_info)       (HANDLE handle, LPDWORD flags);
   BOOL   (* get_pipe_state)      (HANDLE handle, LPDWORD state);
+  BOOL   (* is_overlapped)       (HANDLE handle);
   BOOL   (* set_inheritable)     (HANDLE handle, BOOL inheritable);
   HANDLE (* create_event)        (void);
   DWORD  (* wait)                (DWORD n_handles, const HANDLE *handles, DWORD msecs);
 } LSystem;
 
 extern LSystem l_system;
+
+/* An end of a named pipe that never blocks a thread, with flags of GetNamedPipeInfo(); else FALSE with GetLastError(). */
+gboolean l_system_check_pipe  (HANDLE           handle,
+                               DWORD           *flags);
 
 /* What get_pipe_state() gives: FILE_PIPE_CONNECTED_STATE, which the headers for programs leave out. */
 #define L_PIPE_CONNECTED 3

@@ -88,6 +88,20 @@ system_get_pipe_state (HANDLE  handle,
   return TRUE;
 }
 
+/* FileModeInformation, which the headers for programs leave out, and what it says of a handle whose calls block. */
+#define MODE_INFORMATION ((FILE_INFORMATION_CLASS) 16)
+#define MODE_SYNCHRONOUS (0x10 | 0x20)
+
+static BOOL
+system_is_overlapped (HANDLE handle)
+{
+  IO_STATUS_BLOCK block;
+  ULONG mode;
+
+  return NtQueryInformationFile (handle, &block, &mode, sizeof mode, MODE_INFORMATION) >= 0 &&
+         (mode & MODE_SYNCHRONOUS) == 0;
+}
+
 /* What is done at once needs nobody to tell. */
 static BOOL
 system_bind (HANDLE                          handle,
@@ -133,10 +147,27 @@ LSystem l_system = {
   .get_file_type = GetFileType,
   .get_pipe_info = system_get_pipe_info,
   .get_pipe_state = system_get_pipe_state,
+  .is_overlapped = system_is_overlapped,
   .set_inheritable = system_set_inheritable,
   .create_event = system_create_event,
   .wait = system_wait,
 };
+
+gboolean
+l_system_check_pipe (HANDLE  handle,
+                     DWORD  *flags)
+{
+  if (l_system.get_file_type (handle) == FILE_TYPE_PIPE && l_system.get_pipe_info (handle, flags))
+    {
+      if (l_system.is_overlapped (handle))
+        return TRUE;
+      SetLastError (ERROR_NOT_SUPPORTED);
+      return FALSE;
+    }
+
+  SetLastError (ERROR_INVALID_HANDLE);
+  return FALSE;
+}
 
 /* Overlapped operations */
 

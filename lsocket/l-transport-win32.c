@@ -153,9 +153,9 @@ l_transport_adopt (LTransport *self,
   HANDLE handle = (HANDLE) descriptor;
   DWORD flags;
 
-  if (l_system.get_file_type (handle) != FILE_TYPE_PIPE || !l_system.get_pipe_info (handle, &flags))
+  if (!l_system_check_pipe (handle, &flags))
     {
-      *code = ERROR_INVALID_HANDLE;
+      *code = (int) GetLastError ();
       return FALSE;
     }
 
