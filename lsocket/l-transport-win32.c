@@ -243,6 +243,8 @@ l_transport_shutdown_write (LTransport *self,
   return FALSE;
 }
 
+/* There is no shutdown(): DisconnectNamedPipe() is the server's alone and takes back what its client has not read. So the
+ * handle is closed, in whatever thread, and its number stays to be seen until the owner hears of it. */
 void
 l_transport_shutdown (LTransport *self)
 {

@@ -790,6 +790,8 @@ test_close_accessors (void)
   g_assert_true (op.closed);
   g_assert_true (g_io_stream_is_closed (G_IO_STREAM (link.socket)));
   g_assert_cmpuint (test_raw_read_to_end (link.raw), ==, 0);
+  g_assert_cmpint (l_socket_get_state (link.socket), ==, L_SOCKET_STATE_CONNECTED);
+  g_assert_cmpint (l_socket_get_socket_descriptor (link.socket), !=, -1);
 
   g_clear_pointer (&link.trace, test_trace_free);
   link_clear (&link);
