@@ -21,8 +21,9 @@
 #define CAPACITY (256 * 1024)
 #define PIECE (64 * 1024)
 
-/* How long a read takes that finds something. A pipe cannot be asked for it while another thread reads. */
+/* How long a read takes that finds something, where it cannot be interrupted; and until it has begun. */
 #define PATIENCE (100 * G_TIME_SPAN_MILLISECOND)
+#define PAUSE (1 * G_TIME_SPAN_MILLISECOND)
 
 /* What a console gives for Ctrl-Z, the end of what is typed. */
 #define END_OF_INPUT 0x1a
@@ -48,6 +49,8 @@ struct _ToolStream
   DWORD           error;       /* that ended it */
   gboolean        is_over;     /* nothing more can be read, or written */
   gboolean        is_started;
+  HANDLE          thread;      /* (owned) (nullable), that reads */
+  gboolean        is_asked;    /* whether there is something to read */
   gboolean        is_awaited;  /* the loop wants to write */
   gboolean        is_closed;   /* the loop has no use for it any more */
 };
@@ -159,7 +162,10 @@ read_piece (ToolStream *self)
     count = 0;
 
   self->length += count;
-  if (count > 0)
+  /* An interrupted read has found nothing. */
+  if (count == 0 && code == ERROR_OPERATION_ABORTED)
+    self->is_asked = FALSE;
+  if (count > 0 || code == ERROR_OPERATION_ABORTED)
     return;
 
   self->is_over = TRUE;
@@ -191,6 +197,8 @@ read_thread (gpointer data)
   ToolStream *self = data;
 
   g_mutex_lock (&self->lock);
+  DuplicateHandle (GetCurrentProcess (), GetCurrentThread (), GetCurrentProcess (), &self->thread, 0, FALSE,
+                   DUPLICATE_SAME_ACCESS);
   while (!self->is_over && !self->is_closed)
     {
       if (self->length == CAPACITY)
@@ -203,6 +211,7 @@ read_thread (gpointer data)
       g_cond_broadcast (&self->changed);
       wake_loop (self);
     }
+  g_clear_pointer (&self->thread, CloseHandle);
   g_mutex_unlock (&self->lock);
 
   close_pipe (self);
@@ -377,16 +386,22 @@ tool_stream_read (ToolStream  *self,
   return n_read;
 }
 
+/* A pipe cannot be asked while another thread reads. So that is interrupted. */
 gboolean
 tool_stream_has_more (ToolStream *self)
 {
-  gint64 until = g_get_monotonic_time () + PATIENCE;
+  gint64 now = g_get_monotonic_time (), deadline = now + PATIENCE;
   gboolean has_more;
 
   g_mutex_lock (&self->lock);
   start (self);
-  while (self->length == 0 && !self->is_over && g_cond_wait_until (&self->changed, &self->lock, until))
-    ;
+  self->is_asked = TRUE;
+  for (; self->length == 0 && !self->is_over && self->is_asked && now < deadline; now = g_get_monotonic_time ())
+    {
+      if (self->thread != NULL)
+        CancelSynchronousIo (self->thread);
+      g_cond_wait_until (&self->changed, &self->lock, now + PAUSE);
+    }
   has_more = self->length > 0;
   g_mutex_unlock (&self->lock);
 
