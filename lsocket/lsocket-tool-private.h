@@ -106,6 +106,9 @@ void       tool_relay_set_stdio         (ToolRelay      *self,
                                          gboolean        keeps_output);
 void       tool_relay_set_command       (ToolRelay      *self,
                                          char          **argv);
+/* How long it waits for the peer when nothing more is to be sent; negative: without end. */
+void       tool_relay_set_linger        (ToolRelay      *self,
+                                         int             msecs);
 void       tool_relay_start             (ToolRelay      *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ToolRelay, tool_relay_free)

@@ -26,6 +26,8 @@ struct _ToolRelay
   ToolStream    *input;       /* (owned) (nullable): what is read here is sent; NULL: there is nothing more to send */
   ToolStream    *output;      /* (owned) (nullable): what is received is written here; NULL: it is thrown away */
   guint          end_id;
+  int            linger;      /* milliseconds; negative: no limit */
+  guint          linger_id;
   int            status;
   gsize          unsent;      /* of what was written, when last looked at */
 
@@ -37,7 +39,8 @@ struct _ToolRelay
   guint input_ended : 1;      /* by itself */
   guint output_failed : 1;
   guint has_sent : 1;
-  guint only_listens : 1;     /* and its end of the connection stays open all the same */
+  guint is_lingering : 1;
+  guint awaits_end : 1;       /* has sent all, and the connection cannot tell the peer */
   guint peer_finished : 1;
   guint output_over : 1;      /* all was delivered, or nothing more can be */
 };
@@ -91,6 +94,33 @@ close_input (ToolRelay *self)
   g_clear_pointer (&self->input, tool_stream_close);
 }
 
+/* An output that takes nothing may keep the peer from saying more. */
+static gboolean
+on_silence (gpointer user_data)
+{
+  ToolRelay *self = user_data;
+
+  self->linger_id = 0;
+  if (!self->output_is_full)
+    l_socket_disconnect_from_server (self->socket);
+  return G_SOURCE_REMOVE;
+}
+
+/* Or goes on doing so: something has happened. */
+static void
+linger (ToolRelay *self)
+{
+  g_clear_handle_id (&self->linger_id, g_source_remove);
+  self->linger_id = g_timeout_add (self->linger, on_silence, self);
+}
+
+static void
+stop_lingering (ToolRelay *self)
+{
+  g_clear_handle_id (&self->linger_id, g_source_remove);
+  self->is_lingering = FALSE;
+}
+
 static void
 on_delivered (GObject      *source,
               GAsyncResult *result,
@@ -105,23 +135,15 @@ on_delivered (GObject      *source,
     return;
 
   self = user_data;
-  l_socket_disconnect_from_server (self->socket);
+  if (!is_in_state (self, L_SOCKET_STATE_CONNECTED))
+    return;
+
+  self->is_lingering = TRUE;
+  linger (self);
 }
 
-/* The peer cannot be told that nothing more will come while it may still answer. So whoever has said something goes when
- * that has arrived, and until then takes what comes: a peer that sends all back would stand still otherwise. A server
- * that had nothing to say waits for its client to go. */
-static void
-finish_without_half_close (ToolRelay *self)
-{
-  if (self->is_client || self->has_sent)
-    g_output_stream_flush_async (g_io_stream_get_output_stream (G_IO_STREAM (self->socket)), G_PRIORITY_DEFAULT,
-                                 self->cancellable, on_delivered, self);
-  else
-    self->only_listens = TRUE;
-}
-
-/* Nothing more is to be sent. */
+/* Nothing more is to be sent. Until all has been, what comes is taken: a peer that sends all back would stand still
+ * otherwise. A server that had nothing to say has nobody's answer to wait for, and goes after its client. */
 static void
 finish_sending (ToolRelay *self)
 {
@@ -129,11 +151,19 @@ finish_sending (ToolRelay *self)
     return;
 
   if (self->peer_finished || self->output_over)
-    l_socket_disconnect_from_server (self->socket);
-  else if (tool_process_has_half_close ())
+    {
+      l_socket_disconnect_from_server (self->socket);
+      return;
+    }
+
+  if (self->linger >= 0 && (self->is_client || self->has_sent))
+    g_output_stream_flush_async (g_io_stream_get_output_stream (G_IO_STREAM (self->socket)), G_PRIORITY_DEFAULT,
+                                 self->cancellable, on_delivered, self);
+
+  if (tool_process_has_half_close ())
     l_socket_shutdown_write (self->socket, NULL);
   else
-    finish_without_half_close (self);
+    self->awaits_end = TRUE;
 }
 
 static void
@@ -229,6 +259,8 @@ on_output_ready (gpointer user_data)
 
   self->output_is_full = FALSE;
   tool_stream_watch (self->output, NULL, NULL);
+  if (self->is_lingering)
+    linger (self);
   deliver (self);
 }
 
@@ -343,6 +375,8 @@ static void
 on_ready_read (LIODevice *device,
                ToolRelay *self)
 {
+  if (self->is_lingering)
+    linger (self);
   deliver (self);
 }
 
@@ -373,7 +407,7 @@ is_expected (ToolRelay    *self,
   if (error != L_SOCKET_ERROR_PEER_CLOSED || self->unsent > 0)
     return FALSE;
 
-  if (self->is_echo || self->only_listens)
+  if (self->is_echo || self->awaits_end)
     return TRUE;
 
   /* What is left of the input is lost if nobody else will be served. */
@@ -408,6 +442,8 @@ on_state_changed (LSocket      *socket,
 {
   if (state == L_SOCKET_STATE_CLOSING)
     update_input (self);
+  if (state != L_SOCKET_STATE_CONNECTED)
+    stop_lingering (self);
   if (state != L_SOCKET_STATE_UNCONNECTED)
     return;
 
@@ -476,6 +512,7 @@ tool_relay_new (LSocket       *socket,
   self->ended = ended;
   self->user_data = user_data;
   self->cancellable = g_cancellable_new ();
+  self->linger = -1;
 
   l_io_device_set_read_buffer_size (device, BUFFER_SIZE);
   l_io_device_set_write_buffer_size (device, BUFFER_SIZE);
@@ -491,6 +528,7 @@ tool_relay_free (ToolRelay *self)
   g_object_unref (self->socket);
 
   g_clear_handle_id (&self->end_id, g_source_remove);
+  stop_lingering (self);
   close_input (self);
   close_output (self);
 
@@ -544,6 +582,13 @@ tool_relay_set_command (ToolRelay  *self,
                         char      **argv)
 {
   self->argv = g_strdupv (argv);
+}
+
+void
+tool_relay_set_linger (ToolRelay *self,
+                       int        msecs)
+{
+  self->linger = msecs;
 }
 
 void

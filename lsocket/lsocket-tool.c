@@ -17,6 +17,9 @@
 /* The program `lsocket`: options, sub-commands and exit codes. It uses the public functions alone, except that
  * `resolve` asks the library's own rule for names, which has no public function. */
 
+/* What a peer gets for its answer that cannot be told that nothing more will come. */
+#define LINGER 500
+
 static gboolean opt_version;
 static gboolean opt_verbose;
 static gboolean opt_abstract;
@@ -26,6 +29,7 @@ static gboolean opt_echo;
 static char *opt_exec;
 static char **opt_names;
 static int opt_timeout = L_SOCKET_DEFAULT_TIMEOUT;
+static int opt_linger = -1;
 static LServerOptions opt_access = L_SERVER_OPTIONS_NONE;
 
 static gboolean is_over;
@@ -130,6 +134,7 @@ run_connect (const char *name)
   tool_stdio_prepare ();
   tool_trace_object (socket, "socket");
   tool_relay_set_stdio (relay, TRUE, FALSE);
+  tool_relay_set_linger (relay, opt_linger);
   tool_relay_start (relay);
   l_socket_connect_to_server (socket, name, L_OPEN_MODE_READ_WRITE);
 
@@ -183,6 +188,7 @@ serve_client (Listener *self,
     tool_relay_set_command (relay, self->argv);
   else
     tool_relay_set_stdio (relay, !self->input_ended, opt_keep_open);
+  tool_relay_set_linger (relay, opt_linger);
   tool_relay_start (relay);
 }
 
@@ -357,13 +363,19 @@ static const GOptionEntry name_entries[] = {
   G_OPTION_ENTRY_NULL
 };
 
+#define LINGER_ENTRY                                 \
+  { "linger", 0, 0, G_OPTION_ARG_INT, &opt_linger,   \
+    N_("How long to stay at the end of the input while nothing comes; negative: without end"), N_("MS") }
+
 static const GOptionEntry connect_entries[] = {
+  LINGER_ENTRY,
   { "timeout", 0, 0, G_OPTION_ARG_INT, &opt_timeout,
     N_("How long to try a busy server; 0: not at all, negative: without end"), N_("MS") },
   G_OPTION_ENTRY_NULL
 };
 
 static const GOptionEntry listen_entries[] = {
+  LINGER_ENTRY,
   { "keep-open", 0, 0, G_OPTION_ARG_NONE, &opt_keep_open, N_("Serve more clients after the first"), NULL },
   { "echo", 0, 0, G_OPTION_ARG_NONE, &opt_echo, N_("Send back what comes"), NULL },
   { "exec", 0, 0, G_OPTION_ARG_FILENAME, &opt_exec, N_("Join each client to a new process"), N_("COMMAND") },
@@ -500,6 +512,9 @@ main (int    argc,
   bindtextdomain (GETTEXT_PACKAGE, LSOCKET_LOCALEDIR);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
+
+  if (!tool_process_has_half_close ())
+    opt_linger = LINGER;
 
   tool_stdio_init ();
   tool_process_watch_signals (on_signal);

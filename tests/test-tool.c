@@ -496,8 +496,8 @@ static void
 test_help_of_command (void)
 {
   static const char * const words[] = {
-    "lsocket listen [OPTION…] NAME\n", "--keep-open", "--echo", "--exec=COMMAND", "--access=WHO", "--abstract",
-    "--temp-directory", "--verbose",
+    "lsocket listen [OPTION…] NAME\n", "--keep-open", "--echo", "--exec=COMMAND", "--access=WHO", "--linger=MS",
+    "--abstract", "--temp-directory", "--verbose",
   };
   g_autoptr(Tool) tool = start ("listen --help");
 
@@ -518,6 +518,7 @@ test_usage (void)
     { "connect --loud market", "Unknown option --loud\n" },
     { "connect --echo market", "Unknown option --echo\n" },
     { "connect --timeout soon market", "“soon” for --timeout\n" },
+    { "connect --linger soon market", "“soon” for --linger\n" },
     { "listen --timeout 5 market", "Unknown option --timeout\n" },
     { "listen --access everybody market", "“everybody” is none of user, group, other and world\n" },
     { "listen --access user, market", "“” is none of user, group, other and world\n" },
@@ -738,6 +739,90 @@ test_connect_answer (void)
   l_socket_disconnect_from_server (peer);
   wait_for_exit (tool, 0);
   g_assert_cmpstr (tool->output.text->str, ==, "wait\nanswer\n");
+  assert_silent (tool);
+}
+
+static void
+turn_for (gint64 usecs)
+{
+  gint64 end = g_get_monotonic_time () + usecs;
+
+  while (g_get_monotonic_time () < end)
+    test_turn ();
+}
+
+/* The peer answers, and does not close. */
+static void
+test_connect_linger (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect --linger 300 market");
+  g_autoptr(LSocket) peer = accept_here (server);
+  gint64 began;
+
+  l_socket_set_half_open (peer, TRUE);
+  send_text (tool, "question\n");
+  end_input (tool);
+  assert_receives (peer, "question\n");
+  began = g_get_monotonic_time ();
+  test_write (peer, "answer\n");
+
+  wait_for_exit (tool, 0);
+  g_assert_cmpint (g_get_monotonic_time () - began, >=, 300 * G_TIME_SPAN_MILLISECOND);
+  g_assert_cmpstr (tool->output.text->str, ==, "answer\n");
+  assert_silent (tool);
+}
+
+/* Without waiting, but not before all is sent. */
+static void
+test_connect_linger_not (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect --linger 0 market");
+  g_autoptr(LSocket) peer = accept_here (server);
+  g_autoptr(GBytes) noise = make_noise (4 * MIB, 8);
+  gsize n_read = 0;
+
+  l_socket_set_half_open (peer, TRUE);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (peer), 64 * 1024);
+  send_bytes (tool, noise);
+  turn_for (100 * G_TIME_SPAN_MILLISECOND);
+  while (!is_unconnected (peer) || !l_io_device_at_end (L_IO_DEVICE (peer)))
+    {
+      gssize n = l_io_device_skip (L_IO_DEVICE (peer), MIB, NULL);
+
+      if (n > 0)
+        n_read += n;
+      if (tool->to_write == NULL && tool->input != NULL)
+        end_input (tool);
+      test_turn ();
+    }
+
+  wait_for_exit (tool, 0);
+  g_assert_cmpuint (n_read, ==, 4 * MIB);
+  assert_silent (tool);
+}
+
+/* Nobody reads its output for longer than it is to wait: nothing of what comes is lost. */
+static void
+test_connect_linger_back_pressure (void)
+{
+  g_autoptr(LServer) server = listen_here ("market");
+  g_autoptr(Tool) tool = start ("connect --linger 20 market");
+  g_autoptr(LSocket) peer = accept_here (server);
+  g_autoptr(GBytes) noise = make_noise (4 * MIB, 9);
+
+  l_socket_set_half_open (peer, TRUE);
+  tool->output.is_paused = TRUE;
+  l_io_device_write_bytes (L_IO_DEVICE (peer), noise, NULL);
+  end_input (tool);
+  turn_for (200 * G_TIME_SPAN_MILLISECOND);
+  g_assert_false (tool->has_exited);
+
+  tool->output.is_paused = FALSE;
+  output_read (&tool->output);
+  wait_for_exit (tool, 0);
+  g_assert_cmpuint (tool->output.length, ==, 4 * MIB);
   assert_silent (tool);
 }
 
@@ -1020,6 +1105,35 @@ test_listen_half_close (void)
   assert_receives (client, "answer\n");
   end_input (tool);
   TEST_TURN_UNTIL (is_unconnected (client));
+  wait_for_exit (tool, 0);
+}
+
+static void
+test_listen_linger (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --linger 20 market");
+  g_autoptr(LSocket) client = connect_here ("market");
+
+  l_socket_set_half_open (client, TRUE);
+  send_text (tool, "out\n");
+  end_input (tool);
+  assert_receives (client, "out\n");
+  wait_for_exit (tool, 0);
+}
+
+/* It has nothing to say, and waits for what the client has. */
+static void
+test_listen_linger_silent (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --linger 20 market");
+  g_autoptr(LSocket) client = connect_here ("market");
+
+  l_socket_set_half_open (client, TRUE);
+  end_input (tool);
+  turn_for (200 * G_TIME_SPAN_MILLISECOND);
+  test_write (client, "in\n");
+  wait_for_output (tool, "in\n");
+  l_socket_disconnect_from_server (client);
   wait_for_exit (tool, 0);
 }
 
@@ -1646,6 +1760,9 @@ main (int    argc,
   test_add ("/tool/connect/timeout", test_connect_timeout);
   test_add ("/tool/connect/busy", test_connect_busy);
   test_add ("/tool/connect/answer", test_connect_answer);
+  test_add ("/tool/connect/linger", test_connect_linger);
+  test_add ("/tool/connect/linger/not", test_connect_linger_not);
+  test_add ("/tool/connect/linger/back-pressure", test_connect_linger_back_pressure);
   test_add ("/tool/connect/peer-closes", test_connect_peer_closes);
   test_add ("/tool/connect/peer-ends-output", test_connect_peer_ends_output);
   test_add ("/tool/connect/peer-dies", test_connect_peer_dies);
@@ -1660,6 +1777,8 @@ main (int    argc,
   test_add ("/tool/listen/verbose", test_listen_verbose);
   test_add ("/tool/listen/one", test_listen_one);
   test_add ("/tool/listen/half-close", test_listen_half_close);
+  test_add ("/tool/listen/linger", test_listen_linger);
+  test_add ("/tool/listen/linger/silent", test_listen_linger_silent);
   test_add ("/tool/listen/keep-open", test_listen_keep_open);
   test_add ("/tool/listen/keep-open/without-input", test_listen_keep_open_without_input);
   test_add ("/tool/listen/keep-open/closed-output", test_listen_keep_open_closed_output);

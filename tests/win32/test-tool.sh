@@ -101,6 +101,7 @@ bad_usage ()
     fails 2 'There must be one name' connect &&
     fails 2 'Unknown option --loud' listen --loud market &&
     fails 2 'for --timeout' connect --timeout soon market &&
+    fails 2 'for --linger' listen --linger soon market &&
     fails 2 'none of user, group, other and world' listen --access everybody market &&
     fails 2 'exclude each other' listen --echo --exec cat market
 }
@@ -177,6 +178,29 @@ echoes ()
     ends_with 0 wait $client || return 1
   done
   signal INT $server && served 130
+}
+
+# A question and the end of the input: the client stays for the answer, and goes when nothing more comes.
+answers ()
+{
+  serve --keep-open --echo market </dev/null && began=$(date +%s%N) || return 1
+  echo question | ends_with 0 tool connect --linger=2000 market >"$scratch/answer" && has_answer question &&
+    [ $(($(date +%s%N) - began)) -ge 2000000000 ] && signal INT $server && served 130
+}
+
+# Nothing to say: who connects gets what the server has.
+listens ()
+{
+  printf '%s\n' one two >"$scratch/news" && serve market <"$scratch/news" &&
+    ends_with 0 tool connect --linger=-1 market </dev/null >"$scratch/answer" && served 0 && has_answer one two
+}
+
+# Nothing comes, and both go by themselves.
+lingers ()
+{
+  serve --keep-open --echo market </dev/null && ends_with 0 tool connect market </dev/null && signal INT $server &&
+    served 130 && echo hello >"$scratch/news" && serve market <"$scratch/news" && mkfifo "$scratch/quiet" && exec 4<>"$scratch/quiet" &&
+    ends_with 0 tool connect market <&4 >"$scratch/answer" && exec 4>&- && served 0 && has_answer hello
 }
 
 # Bytes that look like ends of lines or of files to Windows.
@@ -306,6 +330,9 @@ check in-use in_use
 check copy/up copy_up
 check copy/down copy_down
 check echo echoes
+check linger answers
+check linger/listener listens
+check linger/silence lingers
 check binary binary
 check back-pressure back_pressure
 check closed-output closed_output
