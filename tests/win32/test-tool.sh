@@ -15,7 +15,13 @@ LSOCKET_WINE_SESSION=$scratch/session
 WINEPATH=$(dirname "$tool")
 export LC_ALL LSOCKET_WINE_SESSION WINEPATH
 mkdir "$LSOCKET_WINE_SESSION"
-trap 'WINEPREFIX=$LSOCKET_WINE_SESSION wineserver -k || true; rm -rf "$scratch"' EXIT
+trap 'session -k || true; rm -rf "$scratch"' EXIT
+
+# OPTION: as wine-run has it.
+session ()
+{
+  WINEPREFIX=$LSOCKET_WINE_SESSION TMPDIR=$LSOCKET_WINE_SESSION wineserver "$1" </dev/null >/dev/null 2>&1
+}
 
 # ARGUMENT...: of the tool.
 tool ()
@@ -309,15 +315,10 @@ missing_command ()
   served 7 && grep 'Cannot run the command' "$scratch/errors"
 }
 
-keep_session ()
-{
-  WINEPREFIX=$LSOCKET_WINE_SESSION wineserver -p600 </dev/null >/dev/null 2>&1
-}
-
 # And once the session is there, keep it: otherwise it would begin anew with each program.
 version ()
 {
-  prints 'lsocket 1.0.0' --version && until_true keep_session
+  prints 'lsocket 1.0.0' --version && until_true session -p600
 }
 
 exec 3>&1
