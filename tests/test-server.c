@@ -1871,6 +1871,8 @@ test_lifetime_no_leak (void)
         l_server_close (server);
       l_socket_disconnect_from_server (client);
       test_raw_close (fd);
+      TEST_TURN_UNTIL (l_socket_get_state (client) == L_SOCKET_STATE_UNCONNECTED);
+      TEST_TURN_UNTIL (l_socket_get_state (peer) == L_SOCKET_STATE_UNCONNECTED);
       test_turn_all ();
       g_assert_finalize_object (client);
       g_assert_finalize_object (peer);
