@@ -3,7 +3,6 @@
  */
 
 #include <string.h>
-#include <unistd.h>
 
 #include "test-pattern.h"
 #include "test-util.h"
@@ -849,12 +848,10 @@ test_owner_leaves (void)
   g_async_queue_unref (leaving.closed);
 }
 
-int
-main (int   argc,
-      char *argv[])
+/* What rests on a half-close: the end of an output, without that of the connection, is the end of the peer's input. */
+static void
+add_half_closes (void)
 {
-  test_init (&argc, &argv);
-
   test_add ("/users/lines/loop", test_lines_loop);
   test_add_data ("/users/lines/threads", GINT_TO_POINTER (RUNNING), test_lines_threads);
   test_add_data ("/users/lines/threads-owner-asleep", GINT_TO_POINTER (ASLEEP), test_lines_threads);
@@ -866,6 +863,20 @@ main (int   argc,
   test_add_data ("/users/splice/threads", GINT_TO_POINTER (RUNNING), test_splice_threads);
   test_add_data ("/users/splice/threads-owner-asleep", GINT_TO_POINTER (ASLEEP), test_splice_threads);
 
+  test_add ("/users/unsent/output-stream", test_unsent_output_stream);
+  /* The last bytes of a write may be under way still when its callback runs, and that waits for a peer in this thread. */
+  test_add ("/users/unsent/written", test_unsent_written);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  test_init (&argc, &argv);
+
+  if (test_is_unix ())
+    add_half_closes ();
+
   test_add_data ("/users/proxy/front-closes", GINT_TO_POINTER (0), test_proxy_both_ways);
   test_add_data ("/users/proxy/back-closes", GINT_TO_POINTER (1), test_proxy_both_ways);
   test_add ("/users/proxy/close-behind", test_proxy_close_behind);
@@ -876,8 +887,6 @@ main (int   argc,
   test_add_data ("/users/unsent/close-in-thread", GINT_TO_POINTER (RUNNING), test_unsent_close_elsewhere);
   test_add_data ("/users/unsent/close-in-thread-owner-asleep", GINT_TO_POINTER (ASLEEP), test_unsent_close_elsewhere);
   test_add ("/users/unsent/dropped", test_unsent_dropped);
-  test_add ("/users/unsent/output-stream", test_unsent_output_stream);
-  test_add ("/users/unsent/written", test_unsent_written);
 
   test_add ("/users/owner-leaves", test_owner_leaves);
 
