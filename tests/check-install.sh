@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The LSocket authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# check-install.sh SOURCE_ROOT BUILD_ROOT PREFIX VERSION INTROSPECTION MESON COMPILER...: what an installation and a
+# check-install.sh SOURCE_ROOT BUILD_ROOT PREFIX VERSION INTROSPECTION PYTHON MESON COMPILER...: what an installation and a
 # subproject give to a program that uses the library.
 
 . "$(dirname "$0")/tap.sh"
@@ -11,8 +11,9 @@ build=$2
 prefix=$3
 version=$4
 introspection=$5
-meson=$6
-shift 6
+python=$6
+meson=$7
+shift 7
 
 cat >"$scratch/program.c" <<'END'
 #include <lsocket/lsocket.h>
@@ -57,8 +58,19 @@ run_shared ()
   LD_LIBRARY_PATH=$(pkg-config --variable=libdir lsocket-1) "$@"
 }
 
+# As a user does who has it in a place of his own.
+run_python ()
+{
+  PYTHONPATH=$(find "$root" -path '*/gi/overrides' | sed 's|/gi/overrides$||') \
+  GI_TYPELIB_PATH=$(find "$root" -name girepository-1.0) run_shared "$python" -c "
+import gi
+gi.require_version('LSocket', '1')
+from gi.repository import LSocket
+print(LSocket.Socket().wait_for_connected(), LSocket.new_event_loop())"
+}
+
 root=$scratch/root
-check install "$meson" install -C "$build" --no-rebuild --destdir "$root" --tags runtime,devel,typelib
+check install "$meson" install -C "$build" --no-rebuild --destdir "$root" --tags runtime,devel,typelib,python-runtime
 relocate "$root"
 check pkg-config/valid pkg-config --validate lsocket-1
 check pkg-config/version pkg-config --exists "lsocket-1 = $version"
@@ -70,6 +82,10 @@ check headers/none-private silent find "$root" -name '*private*'
 if "$introspection"; then
   check gir is_found gir-1.0/LSocket-1.gir
   check typelib is_found girepository-1.0/LSocket-1.typelib
+fi
+if [ -n "$python" ]; then
+  check types is_found share/lsocket-1/stubs/gi/repository/LSocket.pyi
+  check python run_python
 fi
 check tool run_shared "$root$prefix/bin/lsocket" --help
 
