@@ -384,6 +384,98 @@ class TestAsync(TestCase):
         self.assertFails(Gio.io_error_quark(), Gio.IOErrorEnum.CLOSED, server.accept_finish, results[0])
 
 
+class TestReference(TestCase):
+    """What no other case has used."""
+
+    def test_values(self):
+        self.assertEqual([int(error) for error in (
+            LSocket.SocketError.UNKNOWN, LSocket.SocketError.CONNECTION_REFUSED, LSocket.SocketError.PEER_CLOSED,
+            LSocket.SocketError.SERVER_NOT_FOUND, LSocket.SocketError.ACCESS, LSocket.SocketError.RESOURCE,
+            LSocket.SocketError.TIMEOUT, LSocket.SocketError.DATAGRAM_TOO_LARGE, LSocket.SocketError.CONNECTION,
+            LSocket.SocketError.ADDRESS_IN_USE, LSocket.SocketError.UNSUPPORTED_OPERATION,
+            LSocket.SocketError.OPERATION)], [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 19])
+        self.assertEqual([int(mode) for mode in (LSocket.OpenMode.NOT_OPEN, LSocket.OpenMode.UNBUFFERED)], [0, 32])
+        self.assertEqual([int(option) for option in (
+            LSocket.SocketOptions.NONE, LSocket.SocketOptions.ABSTRACT_NAMESPACE, LSocket.SocketOptions.TEMP_DIRECTORY,
+            LSocket.ServerOptions.ABSTRACT_NAMESPACE, LSocket.ServerOptions.TEMP_DIRECTORY)], [0, 1, 2, 8, 16])
+
+    def test_socket(self):
+        socket = LSocket.Socket()
+        socket.set_options(LSocket.SocketOptions.TEMP_DIRECTORY)
+        socket.set_connect_timeout(5)
+        socket.set_half_open(True)
+        socket.set_read_buffer_size(10)
+        socket.set_write_buffer_size(20)
+        self.assertEqual(socket.props.options, socket.get_options())
+        self.assertEqual((socket.props.connect_timeout, socket.get_connect_timeout()), (5, 5))
+        self.assertTrue(socket.props.half_open and socket.get_half_open())
+        self.assertEqual((socket.props.read_buffer_size, socket.get_read_buffer_size()), (10, 10))
+        self.assertEqual((socket.props.write_buffer_size, socket.get_write_buffer_size()), (20, 20))
+        self.assertEqual(socket.props.error, LSocket.SocketError.UNKNOWN)
+        self.assertIsNone(socket.props.error_string)
+
+    def test_connected_socket(self):
+        socket, peer = self.connect()
+        self.assertTrue(socket.is_valid() and socket.is_readable() and socket.is_writable() and socket.is_sequential())
+        self.assertTrue(socket.props.valid)
+        self.assertEqual(socket.props.state, LSocket.SocketState.CONNECTED)
+        self.assertEqual(socket.props.open_mode, socket.get_open_mode())
+        self.assertEqual(socket.get_server_name(), socket.props.server_name)
+        self.assertEqual(socket.get_full_server_name(), socket.props.full_server_name)
+        self.assertEqual(socket.get_socket_descriptor(), socket.props.socket_descriptor)
+        self.assertEqual(socket.get_address().get_path(), socket.props.address.get_path())
+        socket.write(b'abc')
+        self.assertEqual(socket.props.bytes_to_write, 3)
+        turn_until(lambda: peer.props.bytes_available == 3)
+        peer.start_transaction()
+        peer.skip(1)
+        peer.commit_transaction()
+        self.assertEqual(peer.get_bytes_available(), 2)
+        self.assertTrue(socket.shutdown_write())
+
+    def test_server(self):
+        server = LSocket.Server()
+        server.set_options(LSocket.ServerOptions.USER_ACCESS)
+        server.set_max_pending_connections(2)
+        server.set_listen_backlog(3)
+        server.set_unlink_on_close(False)
+        self.assertEqual(server.props.options, server.get_options())
+        self.assertEqual((server.props.max_pending_connections, server.get_max_pending_connections()), (2, 2))
+        self.assertEqual((server.props.listen_backlog, server.get_listen_backlog()), (3, 3))
+        self.assertFalse(server.props.unlink_on_close or server.get_unlink_on_close())
+        self.assertFalse(server.props.listening)
+        with open(os.devnull) as file:
+            self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.UNSUPPORTED_OPERATION,
+                             server.listen_descriptor, file.fileno())
+        server = LSocket.Server()
+        self.assertEqual(server.props.error, LSocket.SocketError.UNKNOWN)
+        self.assertIsNone(server.props.error_string)
+
+    def test_listening_server(self):
+        server = self.listen()
+        self.assertTrue(server.props.listening and server.props.unlink_on_close)
+        self.assertEqual(server.get_server_name(), server.props.server_name)
+        self.assertEqual(server.get_full_server_name(), server.props.full_server_name)
+        self.assertEqual(server.get_socket_descriptor(), server.props.socket_descriptor)
+        self.assertEqual(server.get_address().get_path(), server.props.address.get_path())
+        client = LSocket.Socket()
+        client.connect_to_server('market', READ_WRITE)
+        turn_until(server.has_pending_connections)
+        peer = server.next_pending_connection()
+        server.add_pending_connection(peer)
+        self.assertIs(server.next_pending_connection(), peer)
+
+    def test_asynchronous_reads(self):
+        results = []
+        socket, peer = self.connect()
+        peer.write(b'line\nbytes')
+        socket.read_line_async(0, None, lambda socket, result: results.append(socket.read_line_finish(result)))
+        turn_until(lambda: results)
+        socket.read_bytes_async(5, None, lambda socket, result: results.append(socket.read_bytes_finish(result)))
+        turn_until(lambda: len(results) == 2)
+        self.assertEqual((results[0], results[1].get_data()), (b'line\n', b'bytes'))
+
+
 class TestStreams(TestCase):
     def test_data_input_stream(self):
         client, peer = self.connect()
