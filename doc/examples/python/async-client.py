@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The LSocket authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Says the lines of its standard input to an echo server, each when the one before it has come back, with await."""
+
+import asyncio
+import sys
+
+import gi
+
+gi.require_version('LSocket', '1')
+from gi.repository import LSocket
+
+
+async def main(name):
+    async with LSocket.Socket() as socket:
+        await socket.connect_to_server_async(name)
+        for line in sys.stdin.buffer:
+            socket.write(line)
+            print((await socket.read_line_async()).decode(), end='', flush=True)
+
+
+if len(sys.argv) != 2:
+    sys.exit(f'Usage: {sys.argv[0]} NAME <TEXT')
+try:
+    with asyncio.Runner(loop_factory=LSocket.new_event_loop) as runner:
+        runner.run(main(sys.argv[1]))
+except LSocket.Error as error:
+    sys.exit(str(error))

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The LSocket authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""test-pairings.py LANGUAGE=COMMAND...: the examples, each client with each server, whatever they are written in.
+
+COMMAND is what runs a program, with {} for its name."""
+
+import os
+import queue
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+SECONDS = 60
+TEXT = 'one\ntwo ü\nthree\n'
+
+
+class Program:
+    """A program that runs; what it says is collected line by line."""
+
+    def __init__(self, command, *args):
+        self.process = subprocess.Popen([*command, *args], text=True, encoding='utf-8', stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.lines = queue.Queue()
+        self.errors = []
+        self.readers = [threading.Thread(target=self.read_output, daemon=True),
+                        threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True)]
+        for reader in self.readers:
+            reader.start()
+
+    def read_output(self):
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def say(self, text):
+        self.process.stdin.write(text)
+        self.process.stdin.flush()
+
+    def close_input(self):
+        self.process.stdin.close()
+
+    def expect(self, text):
+        """The next line that has the text in it."""
+        while True:
+            line = self.lines.get(timeout=SECONDS)
+            if line is None:
+                raise AssertionError(f'It never said “{text}”: {"".join(self.errors)}')
+            if text in line:
+                return line
+
+    def end(self):
+        """All that it had still to say."""
+        status = self.process.wait(SECONDS)
+        for reader in self.readers:
+            reader.join(SECONDS)
+        if status != 0 or self.errors:
+            raise AssertionError(f'It ended with {status} and said: {"".join(self.errors)}')
+        lines = []
+        while (line := self.lines.get(timeout=SECONDS)) is not None:
+            lines.append(line)
+        return ''.join(lines)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def check_echo(command):
+    client = Program(command, 'market')
+    client.say(TEXT)
+    client.close_input()
+    for line in TEXT.splitlines():
+        client.expect(line)
+    client.end()
+
+
+def check_chat(command):
+    ann = Program(command, 'market', 'Ann')
+    try:
+        ann.expect('* Ann has come')
+        bob = Program(command, 'market', 'Bob ü')
+        bob.say('hello\n')
+        bob.close_input()
+        bob.end()
+        said = [ann.expect(''), ann.expect(''), ann.expect('')]
+        if said != ['* Bob ü has come\n', 'Bob ü: hello\n', '* Bob ü has gone\n']:
+            raise AssertionError(said)
+        ann.close_input()
+        ann.end()
+    finally:
+        ann.stop()
+
+
+def check_nothing(command):
+    client = Program(command, 'market')
+    client.close_input()
+    client.end()
+
+
+def check_lines(command):
+    answers = Program(command, 'market', 'set color dark blue', 'get color', 'get size', 'nonsense').end()
+    if answers != 'ok\nok dark blue\nerror no such key\nerror what?\n':
+        raise AssertionError(answers)
+
+
+def check_end(server):
+    server.end()
+    if os.path.exists(os.path.join(os.environ['XDG_RUNTIME_DIR'], 'market')):
+        raise AssertionError('It left its socket behind')
+
+
+def check_nobody(command, *args):
+    """There is no server: it says so."""
+    client = Program(command, 'market', *args)
+    client.close_input()
+    status = client.process.wait(SECONDS)
+    client.readers[1].join(SECONDS)
+    if status != 1 or 'market' not in ''.join(client.errors) or 'Traceback' in ''.join(client.errors):
+        raise AssertionError(f'It ended with {status} and said: {"".join(client.errors)}')
+
+
+# Which clients go with a server.
+PAIRINGS = [
+    ('echo-server', ['echo-client', 'async-client'], check_echo),
+    ('async-server', ['echo-client', 'async-client'], check_echo),
+    ('chat-server', ['chat-client'], check_chat),
+    ('lines-server', ['lines-client'], check_lines),
+]
+
+
+class Cases:
+    def __init__(self):
+        self.n_cases = self.n_failed = 0
+
+    def check(self, name, function, *args):
+        self.n_cases += 1
+        try:
+            function(*args)
+        except Exception as error:  # whatever it is, the other cases go on
+            self.n_failed += 1
+            for line in f'{type(error).__name__} {error}'.splitlines():
+                print(f'# {line}')
+            print(f'not ok {self.n_cases} {name}', flush=True)
+        else:
+            print(f'ok {self.n_cases} {name}', flush=True)
+
+
+def main(arguments):
+    languages = {language: shlex.split(command) for language, command in (item.split('=', 1) for item in arguments)}
+
+    def command(language, program):
+        return [word.replace('{}', program) for word in languages[language]]
+
+    cases = Cases()
+    for server_program, client_programs, check in PAIRINGS:
+        for server_language in languages:
+            server = Program(command(server_language, server_program), 'market')
+            try:
+                cases.check(f'{server_program}/{server_language}/starts', server.expect, 'istening at')
+                for client_program in client_programs:
+                    for language in languages:
+                        cases.check(f'{server_program}/{server_language}/{client_program}/{language}',
+                                    check, command(language, client_program))
+                        if check is check_echo:
+                            cases.check(f'{server_program}/{server_language}/{client_program}/{language}/nothing',
+                                        check_nothing, command(language, client_program))
+                server.process.terminate()
+                cases.check(f'{server_program}/{server_language}/ends', check_end, server)
+            finally:
+                server.stop()
+    for client_program in ('echo-client', 'async-client', 'chat-client', 'lines-client'):
+        for language in languages:
+            cases.check(f'nobody/{client_program}/{language}', check_nobody, command(language, client_program),
+                        *(['Ann'] if client_program == 'chat-client' else []))
+    print(f'1..{cases.n_cases}')
+    return cases.n_failed > 0
+
+
+if __name__ == '__main__':
+    # Short: the path of a socket may have no more than 107 bytes.
+    directory = tempfile.mkdtemp(prefix='ls', dir='/tmp')
+    os.environ['XDG_RUNTIME_DIR'] = directory
+    os.environ.pop('FLATPAK_ID', None)
+    os.environ['LC_ALL'] = 'C.UTF-8'
+    try:
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        shutil.rmtree(directory)
