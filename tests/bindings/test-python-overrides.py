@@ -424,6 +424,19 @@ class TestAwait(Ends):
 
         self.assertEqual(self.run_asyncio(main()), [b'one\n', b'two\n'])
 
+    def test_cancelled_and_closed(self):
+        """There is nothing left to give a line back to."""
+        async def main():
+            reading = asyncio.ensure_future(self.socket.read_line_async())
+            self.peer.sendall(b'line\n')
+            self.socket.wait_for_ready_read(1000)
+            reading.cancel()
+            self.socket.abort()
+            with self.assertRaises(asyncio.CancelledError):
+                await reading
+
+        self.run_asyncio(main())
+
     def test_cancelled_accept(self):
         """The connection that came all the same waits for the next one who asks."""
         async def main():

@@ -149,20 +149,19 @@ class _Selector(selectors.BaseSelector):
         return source.ready
 
 
+CONDITIONS = {
+    selectors.EVENT_READ: GLib.IOCondition.IN | GLib.IOCondition.HUP,
+    selectors.EVENT_WRITE: GLib.IOCondition.OUT | GLib.IOCondition.ERR,
+    selectors.EVENT_READ | selectors.EVENT_WRITE:
+        GLib.IOCondition.IN | GLib.IOCondition.HUP | GLib.IOCondition.OUT | GLib.IOCondition.ERR,
+}
+
+
 class _Source(GLib.Source):
     def __init__(self, keys):
         super().__init__()
         self.ready = []
-        self._tags = [(key, self.add_unix_fd(key.fd, self.get_condition(key.events))) for key in keys]
-
-    @staticmethod
-    def get_condition(events):
-        condition = GLib.IOCondition(0)
-        if events & selectors.EVENT_READ:
-            condition |= GLib.IOCondition.IN | GLib.IOCondition.HUP
-        if events & selectors.EVENT_WRITE:
-            condition |= GLib.IOCondition.OUT | GLib.IOCondition.ERR
-        return condition
+        self._tags = [(key, self.add_unix_fd(key.fd, CONDITIONS[key.events])) for key in keys]
 
     def prepare(self):
         return False, -1
@@ -175,6 +174,7 @@ class _Source(GLib.Source):
         for key, tag in self._tags:
             condition = self.query_unix_fd(tag)
             events = 0
+            # A hang-up or an error is for both to see.
             if condition & ~GLib.IOCondition.OUT:
                 events |= selectors.EVENT_READ
             if condition & ~GLib.IOCondition.IN:
@@ -404,13 +404,17 @@ class IODevice(LSocket.IODevice):
     def unread(self, data):
         super().unread(_to_bytes(data))
 
+    def _give_back(self, data):
+        if self.is_readable():
+            self.unread(data)
+
     def read_line_async(self, max_length=0, cancellable=None, callback=None, *user_data):
         return _begin(super().read_line_async, self.read_line_finish, (max_length,), cancellable, callback, user_data,
-                      self.unread)
+                      self._give_back)
 
     def read_bytes_async(self, count, cancellable=None, callback=None, *user_data):
         return _begin(super().read_bytes_async, self.read_bytes_finish, (count,), cancellable, callback, user_data,
-                      self.unread)
+                      self._give_back)
 
     def close_async(self, io_priority=GLib.PRIORITY_DEFAULT, cancellable=None, callback=None, *user_data):
         return _begin(super().close_async, self.close_finish, (io_priority,), cancellable, callback, user_data)
@@ -525,9 +529,12 @@ class Server(LSocket.Server):
     def wait_for_new_connection(self, msecs=TIMEOUT):
         return _Waited(super().wait_for_new_connection(msecs))
 
+    def _give_back(self, socket):
+        if self.is_listening():
+            self.add_pending_connection(socket)
+
     def accept_async(self, cancellable=None, callback=None, *user_data):
-        return _begin(super().accept_async, self.accept_finish, (), cancellable, callback, user_data,
-                      self.add_pending_connection)
+        return _begin(super().accept_async, self.accept_finish, (), cancellable, callback, user_data, self._give_back)
 
     @_raising
     def accept_finish(self, result):
