@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The LSocket authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# check-install.sh SOURCE_ROOT BUILD_ROOT PREFIX VERSION INTROSPECTION PYTHON MESON COMPILER...: what an installation and a
-# subproject give to a program that uses the library.
+# check-install.sh SOURCE_ROOT BUILD_ROOT PREFIX VERSION INTROSPECTION PYTHON FILES MESON COMPILER...: what an
+# installation, of which FILES are a part, and a subproject give to a program that uses the library.
 
 . "$(dirname "$0")/tap.sh"
 source=$1
@@ -12,8 +12,9 @@ prefix=$3
 version=$4
 introspection=$5
 python=$6
-meson=$7
-shift 7
+files=$7
+meson=$8
+shift 8
 
 cat >"$scratch/program.c" <<'END'
 #include <lsocket/lsocket.h>
@@ -83,8 +84,10 @@ if "$introspection"; then
   check gir is_found gir-1.0/LSocket-1.gir
   check typelib is_found girepository-1.0/LSocket-1.typelib
 fi
+for file in $files; do
+  check "files/$file" is_found "$file"
+done
 if [ -n "$python" ]; then
-  check types is_found share/lsocket-1/stubs/gi/repository/LSocket.pyi
   check python run_python
 fi
 check tool run_shared "$root$prefix/bin/lsocket" --help
