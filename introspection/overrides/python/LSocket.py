@@ -27,6 +27,9 @@ PYGOBJECT_AWAITS = gi.version_info >= (3, 50)
 # Enumerations.
 
 def _members(enumeration):
+    # Newer PyGObject has the enumerations of Python.
+    if hasattr(enumeration, '__members__'):
+        return dict(enumeration.__members__)
     return {name: value for name, value in vars(enumeration).items() if isinstance(value, enumeration)}
 
 
