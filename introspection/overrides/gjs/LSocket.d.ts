@@ -22,7 +22,8 @@ declare module 'gi://LSocket?version=1' {
 
         interface Socket {
             connect_to_server(name: string, mode?: OpenMode): void;
-            connect_to_server_async(name: string, mode?: OpenMode, cancellable?: Gio.Cancellable | null): Promise<boolean>;
+            connect_to_server_async(
+                name: string, mode?: OpenMode, cancellable?: Gio.Cancellable | null): Promise<boolean>;
             connect_to_server_sync(name: string, mode?: OpenMode, cancellable?: Gio.Cancellable | null): boolean;
             connect_to_address(address: Gio.SocketAddress, mode?: OpenMode): void;
             disconnect_from_server_async(cancellable?: Gio.Cancellable | null): Promise<boolean>;

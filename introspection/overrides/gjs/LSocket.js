@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The LSocket authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What a JavaScript programmer expects of LSocket and introspection cannot say: defaults, Uint8Array, promises, for await.
+// What a JavaScript programmer expects of LSocket and introspection cannot say: defaults, Uint8Array, promises, for
+// await.
 
 /* exported _init */
 
