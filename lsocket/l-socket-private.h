@@ -65,6 +65,25 @@ l_socket_get_device (LSocket *self)
   return (LIODevice *) self;
 }
 
+/* l-socket-properties.c */
+typedef enum
+{
+  L_SOCKET_PROP_STATE = 1,
+  L_SOCKET_PROP_ERROR,
+  L_SOCKET_PROP_SERVER_NAME,
+  L_SOCKET_PROP_FULL_SERVER_NAME,
+  L_SOCKET_PROP_OPTIONS,
+  L_SOCKET_PROP_SOCKET_DESCRIPTOR,
+  L_SOCKET_PROP_VALID,
+  L_SOCKET_PROP_CONNECT_TIMEOUT,
+  L_SOCKET_PROP_ADDRESS,
+  L_SOCKET_PROP_HALF_OPEN,
+} LSocketProperty;
+
+extern GParamSpec *l_socket_props[L_SOCKET_PROP_HALF_OPEN + 1];
+
+void            l_socket_install_properties      (GObjectClass    *object_class);
+
 /* l-socket.c: what the state machine sets and emits. Each returns whether nothing has changed since. */
 
 /* Between the two nothing is told of what changes with the state, and then all of it at once. */
