@@ -57,3 +57,8 @@ G_DEFINE_FLAGS_TYPE (LServerOptions, l_server_options,
                      G_DEFINE_ENUM_VALUE (L_SERVER_OPTIONS_WORLD_ACCESS, "world-access"),
                      G_DEFINE_ENUM_VALUE (L_SERVER_OPTIONS_ABSTRACT_NAMESPACE, "abstract-namespace"),
                      G_DEFINE_ENUM_VALUE (L_SERVER_OPTIONS_TEMP_DIRECTORY, "temp-directory"))
+
+G_DEFINE_ENUM_TYPE (LPeerPolicy, l_peer_policy,
+                    G_DEFINE_ENUM_VALUE (L_PEER_POLICY_AUTO, "auto"),
+                    G_DEFINE_ENUM_VALUE (L_PEER_POLICY_ANY, "any"),
+                    G_DEFINE_ENUM_VALUE (L_PEER_POLICY_SAME_USER, "same-user"))

@@ -153,11 +153,32 @@ typedef enum /*< flags >*/
   L_SERVER_OPTIONS_TEMP_DIRECTORY = 1 << 4,
 } LServerOptions;
 
+/**
+ * LPeerPolicy:
+ * @L_PEER_POLICY_AUTO: What fits the name. A server at a path lets in whom the mode of its socket lets in; at an abstract
+ *   name, which has no mode, it lets in its own user and root, with %L_SERVER_OPTIONS_GROUP_ACCESS its group too and with
+ *   %L_SERVER_OPTIONS_OTHER_ACCESS everybody. A client that was given a plain or an abstract name talks only to a server
+ *   of its own user or of root, and at an absolute path or through a full name of a pipe to whoever serves it.
+ * @L_PEER_POLICY_ANY: Everybody.
+ * @L_PEER_POLICY_SAME_USER: The same user and root; on Windows that is the account of the system.
+ *
+ * Who a [class@LSocket.Socket] talks to, and whom a [class@LSocket.Server] lets in. Who cannot be told is nobody's user.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  L_PEER_POLICY_AUTO,
+  L_PEER_POLICY_ANY,
+  L_PEER_POLICY_SAME_USER,
+} LPeerPolicy;
+
 #define L_TYPE_SOCKET_STATE   (l_socket_state_get_type ())
 #define L_TYPE_SOCKET_ERROR   (l_socket_error_get_type ())
 #define L_TYPE_OPEN_MODE      (l_open_mode_get_type ())
 #define L_TYPE_SOCKET_OPTIONS (l_socket_options_get_type ())
 #define L_TYPE_SERVER_OPTIONS (l_server_options_get_type ())
+#define L_TYPE_PEER_POLICY    (l_peer_policy_get_type ())
 
 LSOCKET_AVAILABLE_IN_1_0
 GType  l_socket_state_get_type   (void);
@@ -176,5 +197,8 @@ GType  l_socket_options_get_type (void);
 
 LSOCKET_AVAILABLE_IN_1_0
 GType  l_server_options_get_type (void);
+
+LSOCKET_AVAILABLE_IN_1_0
+GType  l_peer_policy_get_type    (void);
 
 G_END_DECLS

@@ -8,6 +8,7 @@
 #include "l-address-win32-private.h"
 #include "l-listener-private.h"
 #include "l-system-win32-private.h"
+#include "l-token-win32-private.h"
 
 #include <glib/gi18n-lib.h>
 #include <sddl.h>
@@ -111,42 +112,14 @@ l_listener_init (LListener        *self,
 
 /* Who may connect */
 
-static char *
-get_sid (TOKEN_INFORMATION_CLASS kind)
-{
-  g_autofree gpointer info = NULL;
-  HANDLE token;
-  DWORD size = 0;
-  PSID sid;
-  char *text, *result = NULL;
-
-  if (!OpenProcessToken (GetCurrentProcess (), TOKEN_QUERY, &token))
-    return NULL;
-
-  GetTokenInformation (token, kind, NULL, 0, &size);
-  info = g_malloc0 (MAX (size, 1));
-  if (GetTokenInformation (token, kind, info, size, &size))
-    {
-      sid = kind == TokenUser ? ((TOKEN_USER *) info)->User.Sid : ((TOKEN_PRIMARY_GROUP *) info)->PrimaryGroup;
-      if (ConvertSidToStringSidA (sid, &text))
-        {
-          result = g_strdup (text);
-          LocalFree (text);
-        }
-    }
-
-  CloseHandle (token);
-  return result;
-}
-
 /* Reading and writing, and not FILE_CREATE_PIPE_INSTANCE: nobody else serves at our name. */
 #define CLIENT_RIGHTS "0x12018b"
 
 static char *
 get_sddl (LServerOptions options)
 {
-  g_autofree char *user = get_sid (TokenUser);
-  g_autofree char *group = get_sid (TokenPrimaryGroup);
+  g_autofree char *user = l_token_get_sid (GetCurrentProcess (), TokenUser);
+  g_autofree char *group = l_token_get_sid (GetCurrentProcess (), TokenPrimaryGroup);
   GString *sddl;
 
   if (user == NULL || group == NULL)

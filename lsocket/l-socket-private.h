@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "l-credentials-private.h"
 #include "l-io-device-private.h"
 #include "l-socket.h"
 #include "l-transport-private.h"
@@ -23,6 +24,7 @@ struct _LSocketPrivate
   GRefString     *server_name;      /* (owned) (nullable) */
   GRefString     *full_server_name; /* (owned) (nullable): from CONNECTED to the end */
   GSocketAddress *address;          /* (owned) (nullable): of an accepted one only when asked for */
+  LCredentials   *peer_credentials; /* (owned) (nullable): only when asked for */
 
   GError         *name_error;       /* (owned) (nullable): why there is no address to try */
   LReactorTimer   connect_timer;
@@ -78,9 +80,10 @@ typedef enum
   L_SOCKET_PROP_CONNECT_TIMEOUT,
   L_SOCKET_PROP_ADDRESS,
   L_SOCKET_PROP_HALF_OPEN,
+  L_SOCKET_PROP_PEER_CREDENTIALS,
 } LSocketProperty;
 
-extern GParamSpec *l_socket_props[L_SOCKET_PROP_HALF_OPEN + 1];
+extern GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS + 1];
 
 void            l_socket_install_properties      (GObjectClass    *object_class);
 

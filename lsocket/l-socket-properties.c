@@ -9,7 +9,7 @@
 
 /* The properties of LSocket, and the functions that get and set them. */
 
-GParamSpec *l_socket_props[L_SOCKET_PROP_HALF_OPEN + 1];
+GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS + 1];
 
 static void
 l_socket_get_property (GObject    *object,
@@ -51,6 +51,9 @@ l_socket_get_property (GObject    *object,
     case L_SOCKET_PROP_HALF_OPEN:
       g_value_set_boolean (value, l_socket_get_half_open (self));
       break;
+    case L_SOCKET_PROP_PEER_CREDENTIALS:
+      g_value_set_object (value, l_socket_get_peer_credentials (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -83,6 +86,7 @@ l_socket_set_property (GObject      *object,
     case L_SOCKET_PROP_SOCKET_DESCRIPTOR:
     case L_SOCKET_PROP_VALID:
     case L_SOCKET_PROP_ADDRESS:
+    case L_SOCKET_PROP_PEER_CREDENTIALS:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -224,6 +228,20 @@ l_socket_install_properties (GObjectClass *object_class)
     g_param_spec_boolean ("half-open", NULL, NULL,
                           FALSE,
                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LSocket:peer-credentials: (getter get_peer_credentials)
+   *
+   * Who is at the other end, as far as the system tells. %NULL while there is no connection.
+   *
+   * The system is asked when this is, and not before.
+   *
+   * Since: 1.0
+   */
+  l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS] =
+    g_param_spec_object ("peer-credentials", NULL, NULL,
+                         L_TYPE_CREDENTIALS,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (l_socket_props), l_socket_props);
 }
@@ -401,6 +419,31 @@ l_socket_get_address (LSocket *self)
     priv->address = l_transport_get_peer_address (&priv->transport);
 
   return l_socket_is_valid (self) ? l_address_to_public (priv->address) : NULL;
+}
+
+/**
+ * l_socket_get_peer_credentials: (get-property peer-credentials)
+ * @self: a socket
+ *
+ * Gets who is at the other end, as far as the system tells. Those of a client are of the moment when it connected, those of
+ * a server of the moment when it began to listen; a reference to them may be kept longer than the connection.
+ *
+ * Returns: (transfer none) (nullable): the credentials; %NULL while there is no connection
+ *
+ * Since: 1.0
+ */
+LCredentials *
+l_socket_get_peer_credentials (LSocket *self)
+{
+  LSocketPrivate *priv;
+
+  g_return_val_if_fail (L_IS_SOCKET (self), NULL);
+
+  priv = l_socket_get_private (self);
+  if (priv->peer_credentials == NULL && l_socket_is_valid (self))
+    priv->peer_credentials = l_credentials_new_for_peer (priv->transport.descriptor);
+
+  return l_socket_is_valid (self) ? priv->peer_credentials : NULL;
 }
 
 /**

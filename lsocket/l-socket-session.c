@@ -34,6 +34,7 @@ l_socket_tear_down (LSocket *self)
   l_io_device_unlock (l_socket_get_device (self));
 
   g_clear_object (&priv->address);
+  g_clear_object (&priv->peer_credentials);
   g_clear_error (&priv->name_error);
   priv->adopted = FALSE;
   priv->shutdown_due = FALSE;

@@ -112,6 +112,7 @@ l_socket_end_change (LSocket      *self,
   if (is_connection (state) != was_connection)
     {
       g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_ADDRESS]);
+      g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS]);
       g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_SOCKET_DESCRIPTOR]);
       g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_VALID]);
     }

@@ -8,6 +8,7 @@
 # error "Only <lsocket/lsocket.h> can be included directly."
 #endif
 
+#include <lsocket/l-credentials.h>
 #include <lsocket/l-io-device.h>
 
 G_BEGIN_DECLS
@@ -123,6 +124,9 @@ void            l_socket_set_options          (LSocket       *self,
 
 LSOCKET_AVAILABLE_IN_1_0
 GSocketAddress *l_socket_get_address          (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+LCredentials   *l_socket_get_peer_credentials (LSocket *self);
 
 LSOCKET_AVAILABLE_IN_1_0
 gboolean        l_socket_get_half_open        (LSocket *self);

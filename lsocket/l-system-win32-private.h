@@ -32,6 +32,10 @@ typedef struct
   BOOL   (* get_pipe_state)      (HANDLE handle, LPDWORD state);
   BOOL   (* is_overlapped)       (HANDLE handle);
   BOOL   (* set_inheritable)     (HANDLE handle, BOOL inheritable);
+  BOOL   (* get_client_pid)      (HANDLE handle, PULONG pid);
+  BOOL   (* get_server_pid)      (HANDLE handle, PULONG pid);
+  HANDLE (* open_process)        (DWORD access, BOOL inheritable, DWORD pid);
+  BOOL   (* open_process_token)  (HANDLE process, DWORD access, PHANDLE token);
   HANDLE (* create_event)        (void);
   DWORD  (* wait)                (DWORD n_handles, const HANDLE *handles, DWORD msecs);
 } LSystem;

@@ -149,6 +149,10 @@ LSystem l_system = {
   .get_pipe_state = system_get_pipe_state,
   .is_overlapped = system_is_overlapped,
   .set_inheritable = system_set_inheritable,
+  .get_client_pid = GetNamedPipeClientProcessId,
+  .get_server_pid = GetNamedPipeServerProcessId,
+  .open_process = OpenProcess,
+  .open_process_token = OpenProcessToken,
   .create_event = system_create_event,
   .wait = system_wait,
 };

@@ -6,6 +6,7 @@
 
 #define LSOCKET_INSIDE
 
+#include <lsocket/l-credentials.h>
 #include <lsocket/l-enums.h>
 #include <lsocket/l-io-device.h>
 #include <lsocket/l-server.h>

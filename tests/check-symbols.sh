@@ -11,5 +11,5 @@
 
 check list diff -u "$3" "$scratch/exported"
 check sorted sort -c "$3"
-check prefixes silent grep -Ev '^(l_(io_device|open_mode|server|socket)|lsocket)_[a-z0-9_]+$' "$scratch/exported"
+check prefixes silent grep -Ev '^(l_(credentials|io_device|open_mode|peer_policy|server|socket)|lsocket)_[a-z0-9_]+$' "$scratch/exported"
 done_testing
