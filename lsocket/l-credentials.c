@@ -11,7 +11,8 @@
  *
  * What the system says of the other end of a connection, at the moment when it was made.
  *
- * [property@LSocket.Socket:peer-credentials] has those of a socket's peer.
+ * [property@LSocket.Socket:peer-credentials] has those of a socket's peer, and [signal@LSocket.Server::authorize] brings
+ * those of a client before it is let in.
  *
  * A server sees who connected, a client who began to listen. Both are of that moment: a process that changed its user
  * since, or gave the connection away, is still shown as it was. What the system does not tell is -1 or %NULL, and never

@@ -46,6 +46,9 @@ void            l_listener_close         (LListener          *self,
 /* The descriptor of a new connection, -1 when there is none or, with the code set, when accepting failed. */
 gintptr         l_listener_accept        (LListener          *self,
                                           int                *code);
+/* Hangs up on a connection that was accepted. */
+void            l_listener_refuse        (LListener          *self,
+                                          gintptr             descriptor);
 void            l_listener_set_condition (LListener          *self,
                                           GIOCondition        condition);
 /* With is_accepting FALSE it only sleeps. */

@@ -338,6 +338,13 @@ l_listener_accept (LListener *self,
   return fd;
 }
 
+void
+l_listener_refuse (LListener *self,
+                   gintptr    descriptor)
+{
+  l_system.close ((int) descriptor);
+}
+
 gboolean
 l_listener_is_transient (int code)
 {

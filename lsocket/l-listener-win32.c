@@ -381,6 +381,13 @@ l_listener_accept (LListener *self,
   return descriptor;
 }
 
+void
+l_listener_refuse (LListener *self,
+                   gintptr    descriptor)
+{
+  l_system.close_handle ((HANDLE) descriptor);
+}
+
 gboolean
 l_listener_is_transient (int code)
 {

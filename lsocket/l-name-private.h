@@ -36,6 +36,9 @@ char *l_name_resolve (const char        *name,
                       LNameKind         *kind,
                       GError           **error);
 
+/* Whether it says what a server is called and leaves it to the library where that is. */
+gboolean l_name_is_plain (const char *name);
+
 /* What server-name says of a server at the path: its last component. */
 char *l_name_from_path (const char *path);
 

@@ -211,6 +211,12 @@ l_name_resolve (const char       *name,
   return resolve_path (name, options, rules, operation, kind, error);
 }
 
+gboolean
+l_name_is_plain (const char *name)
+{
+  return name[0] != '/' && !has_pipe_prefix (name);
+}
+
 char *
 l_name_from_path (const char *path)
 {

@@ -22,7 +22,8 @@
 static gboolean
 is_connection_wanted (LServerPrivate *priv)
 {
-  return (int) priv->pending.length < priv->max_pending || priv->accept_tasks.length > 0;
+  return (int) (priv->pending.length + priv->n_deciding) < priv->max_pending ||
+         priv->accept_tasks.length > priv->n_deciding;
 }
 
 void
@@ -78,8 +79,31 @@ handle_accept_error (LServer *self,
   l_server_emit_error (self, error->code);
 }
 
-/* TRUE if there was one. */
+typedef enum
+{
+  ACCEPTED,
+  REFUSED,
+  NOBODY,
+} Accepted;
+
 static gboolean
+decide (LServer *self,
+        gintptr  descriptor)
+{
+  LServerPrivate *priv = l_server_get_private (self);
+  gboolean is_let_in;
+
+  /* A loop that a handler runs meanwhile does not take more than there is room for. */
+  priv->n_deciding++;
+  is_let_in = l_server_check_peer (self, descriptor);
+  priv->n_deciding--;
+  if (!is_let_in)
+    l_server_update_condition (self);
+
+  return is_let_in;
+}
+
+static Accepted
 accept_one (LServer *self)
 {
   LServerPrivate *priv = l_server_get_private (self);
@@ -90,15 +114,17 @@ accept_one (LServer *self)
   if (descriptor >= 0)
     {
       priv->pause = 0;
+      if (!decide (self, descriptor))
+        return REFUSED;
       L_SERVER_GET_CLASS (self)->incoming_connection (self, descriptor);
-      return TRUE;
+      return ACCEPTED;
     }
 
   if (code != 0)
     handle_accept_error (self, code);
   else
     priv->pause = 0;
-  return FALSE;
+  return NOBODY;
 }
 
 /* Those that were cancelled and not told yet. A callback may do anything, so each is looked for anew. */
@@ -326,8 +352,13 @@ wait_for_new_connection (LServer  *self,
   while (priv->listening)
     {
       gint64 until = deadline;
+      Accepted accepted;
 
-      if (priv->pending.length > 0 || accept_one (self))
+      if (priv->pending.length > 0)
+        return TRUE;
+
+      accepted = accept_one (self);
+      if (accepted == ACCEPTED)
         return TRUE;
 
       if (priv->pause != 0)
@@ -338,7 +369,8 @@ wait_for_new_connection (LServer  *self,
             until = MIN (until, deadline);
         }
 
-      if (!l_listener_wait (&priv->listener, priv->pause == 0, until) &&
+      /* Who is refused again and again must not keep us beyond the deadline. */
+      if ((accepted == REFUSED || !l_listener_wait (&priv->listener, priv->pause == 0, until)) &&
           deadline >= 0 && g_get_monotonic_time () >= deadline)
         {
           *timed_out = TRUE;

@@ -109,6 +109,8 @@ start_accepting (LServer    *self,
   l_server_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
   l_server_set_unlink_on_close (self, unlink_on_close);
   priv->listening = TRUE;
+  priv->session++;
+  l_server_set_guard (self);
   l_server_update_condition (self);
   l_server_notify_listening (self);
   g_object_thaw_notify (G_OBJECT (self));

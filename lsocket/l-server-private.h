@@ -9,6 +9,14 @@
 
 G_BEGIN_DECLS
 
+/* Whom it lets in. */
+typedef enum
+{
+  L_SERVER_GUARD_NONE,
+  L_SERVER_GUARD_USER,  /* its own and root */
+  L_SERVER_GUARD_GROUP, /* these, and who belongs to its group */
+} LServerGuard;
+
 typedef struct
 {
   LServer        *self;             /* (unowned) */
@@ -28,8 +36,12 @@ typedef struct
   char           *error_string;     /* (owned) (nullable) */
   LSocketError    error;
   LServerOptions  options;
+  LPeerPolicy     peer_policy;
+  LServerGuard    guard;            /* what the two come to at the address that it listens at */
   int             max_pending;
   int             backlog;
+  guint           n_deciding;       /* accepted, and about to be let in or refused */
+  guint           session;          /* counts listenings, to notice them after an emission */
 
   guint           listening : 1;
   guint           paused : 1;
@@ -46,6 +58,16 @@ void            l_server_notify_listening         (LServer       *self);
 void            l_server_emit_new_connection      (LServer       *self);
 void            l_server_emit_error               (LServer       *self,
                                                    LSocketError   error);
+
+/* Whether the program lets them in; TRUE, without asking the system, when it does not care. */
+gboolean        l_server_emit_authorize           (LServer       *self,
+                                                   gintptr        descriptor);
+
+/* l-server-peer.c: who is let in. */
+void            l_server_set_guard                (LServer       *self);
+/* FALSE, with the descriptor closed and everything told: it is nobody's. */
+gboolean        l_server_check_peer               (LServer       *self,
+                                                   gintptr        descriptor);
 
 /* l-server-listen.c */
 void            l_server_stop_listening           (LServer       *self);

@@ -4,6 +4,8 @@
 
 #include "config.h"
 
+#include "l-credentials-private.h"
+#include "l-marshal.h"
 #include "l-server-private.h"
 
 /**
@@ -58,17 +60,19 @@ typedef enum
   PROP_SOCKET_DESCRIPTOR,
   PROP_UNLINK_ON_CLOSE,
   PROP_ADDRESS,
+  PROP_PEER_POLICY,
 } LServerProperty;
 
-static GParamSpec *props[PROP_ADDRESS + 1];
+static GParamSpec *props[PROP_PEER_POLICY + 1];
 
 typedef enum
 {
   SIGNAL_NEW_CONNECTION,
   SIGNAL_ERROR,
+  SIGNAL_AUTHORIZE,
 } LServerSignal;
 
-static guint signals[SIGNAL_ERROR + 1];
+static guint signals[SIGNAL_AUTHORIZE + 1];
 
 G_DEFINE_TYPE_WITH_PRIVATE (LServer, l_server, G_TYPE_OBJECT)
 
@@ -129,6 +133,42 @@ l_server_emit_error (LServer      *self,
                      LSocketError  error)
 {
   g_signal_emit (self, signals[SIGNAL_ERROR], 0, error);
+}
+
+static gboolean
+l_server_real_authorize (LServer      *self,
+                         LCredentials *credentials)
+{
+  return TRUE;
+}
+
+gboolean
+l_server_emit_authorize (LServer *self,
+                         gintptr  descriptor)
+{
+  g_autoptr(LCredentials) credentials = NULL;
+  gboolean is_authorized = TRUE;
+
+  if (L_SERVER_GET_CLASS (self)->authorize == l_server_real_authorize &&
+      !g_signal_has_handler_pending (self, signals[SIGNAL_AUTHORIZE], 0, TRUE))
+    return TRUE;
+
+  credentials = l_credentials_new_for_peer (descriptor);
+  g_signal_emit (self, signals[SIGNAL_AUTHORIZE], 0, credentials, &is_authorized);
+  return is_authorized;
+}
+
+/* One refusal is enough. */
+static gboolean
+accumulate_authorization (GSignalInvocationHint *hint,
+                          GValue                *result,
+                          const GValue          *answer,
+                          gpointer               unused)
+{
+  gboolean is_authorized = g_value_get_boolean (answer);
+
+  g_value_set_boolean (result, is_authorized);
+  return is_authorized;
 }
 
 /* GObject */
@@ -201,6 +241,9 @@ l_server_get_property (GObject    *object,
     case PROP_ADDRESS:
       g_value_set_object (value, l_server_get_address (self));
       break;
+    case PROP_PEER_POLICY:
+      g_value_set_enum (value, l_server_get_peer_policy (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -228,6 +271,9 @@ l_server_set_property (GObject      *object,
       break;
     case PROP_UNLINK_ON_CLOSE:
       l_server_set_unlink_on_close (self, g_value_get_boolean (value));
+      break;
+    case PROP_PEER_POLICY:
+      l_server_set_peer_policy (self, g_value_get_enum (value));
       break;
     case PROP_LISTENING:
     case PROP_SERVER_NAME:
@@ -381,6 +427,21 @@ install_properties (GObjectClass *object_class)
                          G_TYPE_SOCKET_ADDRESS,
                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
+  /**
+   * LServer:peer-policy: (getter get_peer_policy) (setter set_peer_policy)
+   *
+   * Which clients the server lets in. It can be set while the server does not listen.
+   *
+   * One that is refused sees that the connection is closed; the program hears of it with [signal@LSocket.Server::error]
+   * and %L_SOCKET_ERROR_ACCESS, and of nothing else.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PEER_POLICY] =
+    g_param_spec_enum ("peer-policy", NULL, NULL,
+                       L_TYPE_PEER_POLICY, L_PEER_POLICY_AUTO,
+                       G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
 }
 
@@ -411,6 +472,9 @@ install_signals (GType type)
    * Accepting failed, because the system is out of descriptors, say. The server goes on listening and tries again after
    * a while; it tells once until a connection was accepted again.
    *
+   * With %L_SOCKET_ERROR_ACCESS a client was refused, by [property@LSocket.Server:peer-policy] or in
+   * [signal@LSocket.Server::authorize]; that is told once for each.
+   *
    * Since: 1.0
    */
   signals[SIGNAL_ERROR] =
@@ -420,6 +484,27 @@ install_signals (GType type)
                   g_cclosure_marshal_VOID__ENUM,
                   G_TYPE_NONE, 1, L_TYPE_SOCKET_ERROR);
   g_signal_set_va_marshaller (signals[SIGNAL_ERROR], type, g_cclosure_marshal_VOID__ENUMv);
+
+  /**
+   * LServer::authorize:
+   * @self: the server
+   * @credentials: who wants to come in
+   *
+   * A client that [property@LSocket.Server:peer-policy] lets in has connected, and nobody has heard of it yet. A handler
+   * that returns %FALSE refuses it, and the ones after it are not asked. Without a handler all are let in, and the system
+   * is not asked for credentials.
+   *
+   * Returns: %TRUE to let it in
+   *
+   * Since: 1.0
+   */
+  signals[SIGNAL_AUTHORIZE] =
+    g_signal_new ("authorize", type, G_SIGNAL_RUN_LAST,
+                  G_STRUCT_OFFSET (LServerClass, authorize),
+                  accumulate_authorization, NULL,
+                  l_marshal_BOOLEAN__OBJECT,
+                  G_TYPE_BOOLEAN, 1, L_TYPE_CREDENTIALS);
+  g_signal_set_va_marshaller (signals[SIGNAL_AUTHORIZE], type, l_marshal_BOOLEAN__OBJECTv);
 }
 
 static void
@@ -433,6 +518,7 @@ l_server_class_init (LServerClass *klass)
   object_class->set_property = l_server_set_property;
 
   klass->incoming_connection = l_server_real_incoming_connection;
+  klass->authorize = l_server_real_authorize;
 
   install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));

@@ -20,6 +20,7 @@ G_DECLARE_DERIVABLE_TYPE (LServer, l_server, L, SERVER, GObject)
  * LServerClass:
  * @new_connection: the default handler of [signal@LSocket.Server::new-connection]
  * @error: the default handler of [signal@LSocket.Server::error]
+ * @authorize: the default handler of [signal@LSocket.Server::authorize]
  * @incoming_connection: called for each accepted connection; the handler owns the descriptor. The default makes
  *   an [class@LSocket.Socket] of it and calls [method@LSocket.Server.add_pending_connection]. A subclass may hand
  *   the descriptor to a socket in another thread.
@@ -37,9 +38,11 @@ struct _LServerClass
                                 gintptr       descriptor);
   void (* error)               (LServer      *self,
                                 LSocketError  error);
+  gboolean (* authorize)       (LServer      *self,
+                                LCredentials *credentials);
 
   /*< private >*/
-  gpointer padding[7];
+  gpointer padding[6];
 };
 
 LSOCKET_AVAILABLE_IN_1_0
@@ -97,6 +100,13 @@ const char     *l_server_get_server_name             (LServer *self);
 
 LSOCKET_AVAILABLE_IN_1_0
 const char     *l_server_get_full_server_name        (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+LPeerPolicy     l_server_get_peer_policy             (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_server_set_peer_policy             (LServer    *self,
+                                                      LPeerPolicy policy);
 
 LSOCKET_AVAILABLE_IN_1_0
 LServerOptions  l_server_get_options                 (LServer *self);

@@ -157,12 +157,66 @@ take_names_from_transport (LSocket *self)
     }
 }
 
+/* Where we said what the server is called, and not where it is, another user could have been there first. */
+static gboolean
+must_check_peer (LSocket    *self,
+                 const char *name)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  switch (priv->peer_policy)
+    {
+    case L_PEER_POLICY_ANY:
+      return FALSE;
+    case L_PEER_POLICY_SAME_USER:
+      return TRUE;
+    case L_PEER_POLICY_AUTO:
+    default:
+      return (name != NULL && l_name_is_plain (name)) ||
+             (priv->address != NULL && l_address_is_abstract (priv->address));
+    }
+}
+
+/* Before a byte is sent. It is not the path that tells: the system knows who listened. */
+static gboolean
+check_peer (LSocket     *self,
+            LOperation   operation,
+            const char  *name,
+            GError     **error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (!priv->checks_peer || l_credentials_admit_peer (priv->transport.descriptor, FALSE))
+    return TRUE;
+
+  l_error_set (error, operation, name, L_SOCKET_ERROR_ACCESS, _("The other end belongs to another user"));
+  return FALSE;
+}
+
+static gboolean
+check_server (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autofree char *name = l_address_to_name (priv->address);
+  g_autoptr(GError) error = NULL;
+
+  if (check_peer (self, L_OPERATION_CONNECT, name != NULL ? name : priv->server_name, &error))
+    return TRUE;
+
+  fail_attempt (self, error);
+  return FALSE;
+}
+
 static void
 establish (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
-  GTask *task = g_steal_pointer (&priv->connect_task);
+  GTask *task;
 
+  if (priv->checks_peer && !check_server (self))
+    return;
+
+  task = g_steal_pointer (&priv->connect_task);
   l_socket_begin_change (self);
   if (priv->adopted)
     take_names_from_transport (self);
@@ -292,6 +346,7 @@ l_socket_begin_attempt (LSocket        *self,
   else if (l_address_check (address, L_OPERATION_CONNECT, &priv->name_error))
     priv->address = g_object_ref (address);
 
+  priv->checks_peer = must_check_peer (self, name);
   priv->connect_task = task;
   start_attempt (self);
   l_socket_set_names (self, name, NULL);
@@ -362,6 +417,13 @@ adopt_descriptor (LSocket       *self,
     result = l_transport_check_connected (&priv->transport, &code);
   if (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING)
     result = G_POLLABLE_RETURN_OK;
+  priv->checks_peer = must_check_peer (self, NULL);
+  if (result == G_POLLABLE_RETURN_OK && state == L_SOCKET_STATE_CONNECTED &&
+      !check_peer (self, L_OPERATION_ADOPT, number, error))
+    {
+      l_transport_release (&priv->transport);
+      return FALSE;
+    }
   if (result == G_POLLABLE_RETURN_OK && l_transport_set_flags (&priv->transport, &code))
     return TRUE;
 

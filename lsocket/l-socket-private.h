@@ -43,10 +43,12 @@ struct _LSocketPrivate
   LSocketError    error;
   LSocketOptions  options;
   LOpenMode       mode;             /* of the attempt */
+  LPeerPolicy     peer_policy;
 
   guint           half_open : 1;
   guint           adopted : 1;      /* the attempt's descriptor came from outside */
   guint           closed : 1;       /* by g_io_stream_close(): for good */
+  guint           checks_peer : 1;  /* the attempt is for a server of the same user or of root */
   guint           failing : 1;      /* the attempt has failed and is about to end */
   guint           lost : 1;         /* that the connection ended was reported */
   guint           input_finished : 1; /* read-channel-finished was emitted */
@@ -81,9 +83,10 @@ typedef enum
   L_SOCKET_PROP_ADDRESS,
   L_SOCKET_PROP_HALF_OPEN,
   L_SOCKET_PROP_PEER_CREDENTIALS,
+  L_SOCKET_PROP_PEER_POLICY,
 } LSocketProperty;
 
-extern GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS + 1];
+extern GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_POLICY + 1];
 
 void            l_socket_install_properties      (GObjectClass    *object_class);
 

@@ -9,7 +9,7 @@
 
 /* The properties of LSocket, and the functions that get and set them. */
 
-GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS + 1];
+GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_POLICY + 1];
 
 static void
 l_socket_get_property (GObject    *object,
@@ -54,6 +54,9 @@ l_socket_get_property (GObject    *object,
     case L_SOCKET_PROP_PEER_CREDENTIALS:
       g_value_set_object (value, l_socket_get_peer_credentials (self));
       break;
+    case L_SOCKET_PROP_PEER_POLICY:
+      g_value_set_enum (value, l_socket_get_peer_policy (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -78,6 +81,9 @@ l_socket_set_property (GObject      *object,
       break;
     case L_SOCKET_PROP_HALF_OPEN:
       l_socket_set_half_open (self, g_value_get_boolean (value));
+      break;
+    case L_SOCKET_PROP_PEER_POLICY:
+      l_socket_set_peer_policy (self, g_value_get_enum (value));
       break;
     case L_SOCKET_PROP_STATE:
     case L_SOCKET_PROP_ERROR:
@@ -242,6 +248,20 @@ l_socket_install_properties (GObjectClass *object_class)
     g_param_spec_object ("peer-credentials", NULL, NULL,
                          L_TYPE_CREDENTIALS,
                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LSocket:peer-policy: (getter get_peer_policy) (setter set_peer_policy)
+   *
+   * Which servers the socket talks to. It can be set while the socket is unconnected.
+   *
+   * One that is refused gets nothing from us: the attempt fails with %L_SOCKET_ERROR_ACCESS before a byte is sent.
+   *
+   * Since: 1.0
+   */
+  l_socket_props[L_SOCKET_PROP_PEER_POLICY] =
+    g_param_spec_enum ("peer-policy", NULL, NULL,
+                       L_TYPE_PEER_POLICY, L_PEER_POLICY_AUTO,
+                       G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (l_socket_props), l_socket_props);
 }
@@ -488,6 +508,55 @@ l_socket_set_half_open (LSocket  *self,
 
   priv->half_open = half_open;
   g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_HALF_OPEN]);
+}
+
+/**
+ * l_socket_get_peer_policy: (get-property peer-policy)
+ * @self: a socket
+ *
+ * Gets which servers the socket talks to.
+ *
+ * Returns: the policy
+ *
+ * Since: 1.0
+ */
+LPeerPolicy
+l_socket_get_peer_policy (LSocket *self)
+{
+  g_return_val_if_fail (L_IS_SOCKET (self), L_PEER_POLICY_AUTO);
+
+  return l_socket_get_private (self)->peer_policy;
+}
+
+/**
+ * l_socket_set_peer_policy: (set-property peer-policy)
+ * @self: an unconnected socket
+ * @policy: the policy
+ *
+ * Sets which servers the socket talks to. In another state it is a warning and does nothing.
+ *
+ * Since: 1.0
+ */
+void
+l_socket_set_peer_policy (LSocket     *self,
+                          LPeerPolicy  policy)
+{
+  LSocketPrivate *priv;
+
+  g_return_if_fail (L_IS_SOCKET (self));
+
+  priv = l_socket_get_private (self);
+  if (priv->state != L_SOCKET_STATE_UNCONNECTED)
+    {
+      g_warning ("%s: the socket is not unconnected", G_STRFUNC);
+      return;
+    }
+
+  if (priv->peer_policy == policy)
+    return;
+
+  priv->peer_policy = policy;
+  g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_PEER_POLICY]);
 }
 
 /**

@@ -136,6 +136,13 @@ void            l_socket_set_half_open        (LSocket *self,
                                                gboolean half_open);
 
 LSOCKET_AVAILABLE_IN_1_0
+LPeerPolicy     l_socket_get_peer_policy      (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_socket_set_peer_policy      (LSocket    *self,
+                                               LPeerPolicy policy);
+
+LSOCKET_AVAILABLE_IN_1_0
 int             l_socket_get_connect_timeout  (LSocket *self);
 
 LSOCKET_AVAILABLE_IN_1_0

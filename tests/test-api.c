@@ -97,6 +97,12 @@ static const Value server_options[] = {
   VALUE (16, L_SERVER_OPTIONS_TEMP_DIRECTORY, "temp-directory"),
 };
 
+static const Value peer_policies[] = {
+  VALUE (0, L_PEER_POLICY_AUTO, "auto"),
+  VALUE (1, L_PEER_POLICY_ANY, "any"),
+  VALUE (2, L_PEER_POLICY_SAME_USER, "same-user"),
+};
+
 typedef struct
 {
   const char  *path;
@@ -114,6 +120,7 @@ static const EnumCase enum_cases[] = {
   ENUM_CASE ("open-mode", "LOpenMode", l_open_mode_get_type, open_modes),
   ENUM_CASE ("socket-options", "LSocketOptions", l_socket_options_get_type, socket_options),
   ENUM_CASE ("server-options", "LServerOptions", l_server_options_get_type, server_options),
+  ENUM_CASE ("peer-policy", "LPeerPolicy", l_peer_policy_get_type, peer_policies),
 };
 
 static void
@@ -169,6 +176,7 @@ test_types (void)
   g_assert_cmpstr (g_type_name (L_TYPE_IO_DEVICE), ==, "LIODevice");
   g_assert_cmpstr (g_type_name (L_TYPE_SOCKET), ==, "LSocket");
   g_assert_cmpstr (g_type_name (L_TYPE_SERVER), ==, "LServer");
+  g_assert_cmpstr (g_type_name (L_TYPE_CREDENTIALS), ==, "LCredentials");
 
   g_assert_cmpuint (g_type_parent (L_TYPE_IO_DEVICE), ==, G_TYPE_IO_STREAM);
   g_assert_cmpuint (g_type_parent (L_TYPE_SOCKET), ==, L_TYPE_IO_DEVICE);
@@ -215,6 +223,8 @@ static const Property socket_properties[] = {
   { "connect-timeout", NULL, G_TYPE_INT, RW, "30000" },
   { "address", g_socket_address_get_type, 0, R, "NULL" },
   { "half-open", NULL, G_TYPE_BOOLEAN, RW, "FALSE" },
+  { "peer-credentials", l_credentials_get_type, 0, R, "NULL" },
+  { "peer-policy", l_peer_policy_get_type, 0, RW, "((LPeerPolicy) L_PEER_POLICY_AUTO)" },
 };
 
 static const Property server_properties[] = {
@@ -229,6 +239,7 @@ static const Property server_properties[] = {
   { "socket-descriptor", NULL, G_TYPE_INT64, R, "-1" },
   { "unlink-on-close", NULL, G_TYPE_BOOLEAN, RW, "TRUE" },
   { "address", g_socket_address_get_type, 0, R, "NULL" },
+  { "peer-policy", l_peer_policy_get_type, 0, RW, "((LPeerPolicy) L_PEER_POLICY_AUTO)" },
 };
 
 typedef struct
@@ -315,6 +326,8 @@ change_value (GValue *value)
     g_value_set_int (value, g_value_get_int (value) + 1);
   else if (G_VALUE_HOLDS_UINT64 (value))
     g_value_set_uint64 (value, g_value_get_uint64 (value) + 1);
+  else if (G_VALUE_HOLDS_ENUM (value))
+    g_value_set_enum (value, g_value_get_enum (value) + 1);
   else if (G_VALUE_HOLDS_FLAGS (value))
     g_value_set_flags (value, g_value_get_flags (value) ^ 1);
   else
@@ -448,6 +461,7 @@ typedef struct
   GType    (* get_parameter_type) (void); /* NULL: none or fundamental */
   GType       fundamental;                /* 0: none */
   gsize       default_handler;            /* its place in the class */
+  GType       answer;                     /* 0: none */
 } SignalCase;
 
 static const SignalCase signal_cases[] = {
@@ -471,14 +485,18 @@ static const SignalCase signal_cases[] = {
     G_STRUCT_OFFSET (LServerClass, new_connection) },
   { "server/error", l_server_get_type, "error", l_socket_error_get_type, 0,
     G_STRUCT_OFFSET (LServerClass, error) },
+  { "server/authorize", l_server_get_type, "authorize", l_credentials_get_type, 0,
+    G_STRUCT_OFFSET (LServerClass, authorize), G_TYPE_BOOLEAN },
 };
 
 static guint n_default_handlers;
 
-static void
+/* Who wants no answer does not look at it. */
+static gboolean
 count_default_handler (void)
 {
   n_default_handlers++;
+  return TRUE;
 }
 
 static void
@@ -487,7 +505,7 @@ init_subclass (gpointer klass,
 {
   const SignalCase *test = class_data;
 
-  G_STRUCT_MEMBER (GCallback, klass, test->default_handler) = count_default_handler;
+  G_STRUCT_MEMBER (GCallback, klass, test->default_handler) = G_CALLBACK (count_default_handler);
 }
 
 /* The default handler of a subclass is called for the signal. */
@@ -499,6 +517,7 @@ check_default_handler (const SignalCase *test,
   g_autofree char *name = g_strdelimit (g_strconcat ("Test/", test->path, NULL), "/", '-');
   g_autoptr(GObject) object = NULL;
   GTypeInfo info = { .class_init = init_subclass, .class_data = test };
+  gboolean answer = FALSE;
   GTypeQuery query;
 
   g_type_query (parent, &query);
@@ -509,9 +528,12 @@ check_default_handler (const SignalCase *test,
   object = g_object_new (g_type_register_static (parent, name, &info, 0), NULL);
   if (test->fundamental == G_TYPE_UINT64)
     g_signal_emit (object, id, 0, G_GUINT64_CONSTANT (1));
+  else if (test->answer == G_TYPE_BOOLEAN)
+    g_signal_emit (object, id, 0, NULL, &answer);
   else
     g_signal_emit (object, id, 0, 0);
   g_assert_cmpuint (n_default_handlers, ==, 1);
+  g_assert_cmpint (answer, ==, test->answer == G_TYPE_BOOLEAN);
 }
 
 static void
@@ -527,7 +549,7 @@ test_signal (gconstpointer data)
   g_signal_query (g_signal_lookup (test->name, type), &query);
   g_assert_cmpuint (query.signal_id, !=, 0);
   g_assert_cmpuint (query.itype, ==, type);
-  g_assert_cmpuint (query.return_type, ==, G_TYPE_NONE);
+  g_assert_cmpuint (query.return_type, ==, test->answer != 0 ? test->answer : G_TYPE_NONE);
   g_assert_cmpuint (query.signal_flags, ==, G_SIGNAL_RUN_LAST);
   g_assert_cmpuint (query.n_params, ==, parameter != 0);
   if (parameter != 0)

@@ -503,6 +503,9 @@ is_fitting (LSocketError code)
   /* That is what it asks for. */
   if (fake.call == CALL_getpeername && fake.code == ENOTCONN)
     return code == L_SOCKET_ERROR_OPERATION;
+  /* Who cannot be told is not let in. */
+  if (fake.call == CALL_getsockopt && code == L_SOCKET_ERROR_ACCESS)
+    return TRUE;
 
   return code == l_error_from_system (fake.code) || code == L_SOCKET_ERROR_PEER_CLOSED;
 }
@@ -615,7 +618,11 @@ is_over (Talk *talk)
 static gboolean
 take (Talk *talk)
 {
-  TURN_UNTIL (talk, l_server_has_pending_connections (talk->server));
+  /* Or it was not let in. */
+  TURN_UNTIL (talk, l_server_has_pending_connections (talk->server) || is_unconnected (talk->client));
+  if (!l_server_has_pending_connections (talk->server))
+    return FALSE;
+
   talk->peer = track (l_server_next_pending_connection (talk->server));
   return is_connected (talk->peer);
 }
@@ -1672,6 +1679,39 @@ test_accept_forbidden (void)
   g_assert_nonnull (peer);
 }
 
+/* What the system is asked for beside the connection itself. */
+static void
+test_questions (void)
+{
+  static const struct { const char *name; guint n_questions; } cases[] = {
+    { "~/market", 0 }, /* the mode of the socket decides */
+    { "market", 1 },   /* the client asks once who serves there */
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *name = cases[i].name[0] == '~' ? g_build_filename (directory, "market", NULL)
+                                                       : g_strdup (cases[i].name);
+      g_autoptr(LServer) server = l_server_new ();
+      g_autoptr(LSocket) client = l_socket_new ();
+      g_autoptr(LSocket) peer = NULL;
+
+      g_assert_true (l_server_listen (server, name, NULL));
+      memset (fake.counts, 0, sizeof fake.counts);
+      arm ();
+      l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+      g_assert_true (l_server_wait_for_new_connection (server, 5000, NULL));
+      peer = l_server_next_pending_connection (server);
+      disarm ();
+      g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+      g_assert_cmpuint (fake.counts[CALL_getsockopt], ==, cases[i].n_questions);
+      g_assert_cmpuint (fake.counts[CALL_getsockname] + fake.counts[CALL_getpeername], ==, 0);
+      g_assert_cmpuint (fake.counts[CALL_set_flags] + fake.counts[CALL_fstat] + fake.counts[CALL_open], ==, 0);
+      g_assert_cmpuint (fake.counts[CALL_accept], ==, 1);
+      g_assert_cmpuint (fake.counts[CALL_socket], ==, 1);
+    }
+}
+
 /* The cases are what the conversations call, which depends on the reactor. */
 static void
 add_cases (guint conversation)
@@ -1730,6 +1770,7 @@ main (int   argc,
   g_test_add_func ("/faults/swapped/before-unlink", test_swapped_before_unlink);
   g_test_add_func ("/faults/swapped/before-close", test_swapped_before_close);
   g_test_add_func ("/faults/accept-forbidden", test_accept_forbidden);
+  g_test_add_func ("/faults/questions", test_questions);
   for (guint i = 0; i < G_N_ELEMENTS (conversations); i++)
     add_cases (i);
 

@@ -1,0 +1,797 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* Who may talk: peer-policy at both ends and the signal authorize, with other users where the test runs as root. */
+
+#include "test-server-util.h"
+
+#include <errno.h>
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SOMEBODY 65533
+#define STRANGER 65532
+#define GROUP 65531
+
+/* Other users: children that know nothing of LSocket. */
+
+static gboolean
+needs_root (void)
+{
+  if (geteuid () == 0)
+    return FALSE;
+
+  g_test_skip ("needs root, to be two users");
+  return TRUE;
+}
+
+static void
+become (uid_t uid,
+        gid_t gid,
+        gid_t group)
+{
+
+  /* Root's rights, which the effective user may have laid down, to give them away for good. */
+  if (seteuid (0) < 0 || setegid (0) < 0 || setgroups (1, &group) < 0 || setgid (gid) < 0 || setuid (uid) < 0)
+    _exit (9);
+}
+
+static int
+make_raw_address (const char         *name,
+                  struct sockaddr_un *address,
+                  socklen_t          *length)
+{
+  memset (address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  /* Abstract names stand here without their NUL. */
+  memcpy (address->sun_path + (name[0] != '/'), name, strlen (name));
+  /* That NUL counts, and the one at the end of a path may. */
+  *length = offsetof (struct sockaddr_un, sun_path) + 1 + strlen (name);
+  return socket (AF_UNIX, SOCK_STREAM, 0);
+}
+
+enum
+{
+  CANNOT_CONNECT,
+  IS_SERVED,
+  IS_CLOSED,
+};
+
+/* A client of another user: whether it is answered, or finds the connection closed. */
+static pid_t
+start_client (const char *name,
+              uid_t       uid,
+              gid_t       gid,
+              gid_t       group)
+{
+  struct sockaddr_un address;
+  socklen_t length;
+  char answer[8];
+  pid_t child = fork ();
+  int fd;
+
+  if (child != 0)
+    return child;
+
+  become (uid, gid, group);
+  fd = make_raw_address (name, &address, &length);
+  if (connect (fd, (struct sockaddr *) &address, length) < 0)
+    _exit (CANNOT_CONNECT);
+  send (fd, "ping", 4, MSG_NOSIGNAL);
+  _exit (recv (fd, answer, sizeof answer, 0) > 0 ? IS_SERVED : IS_CLOSED);
+}
+
+static int
+await_end (pid_t child)
+{
+  int status;
+
+  while (waitpid (child, &status, WNOHANG) == 0)
+    test_turn ();
+  g_assert_true (WIFEXITED (status));
+  return WEXITSTATUS (status);
+}
+
+static void
+answer (LServer *server)
+{
+  g_autoptr(LSocket) socket = l_server_next_pending_connection (server);
+
+  test_write (socket, "pong");
+  l_socket_disconnect_from_server (socket);
+}
+
+static char *
+make_abstract_name (void)
+{
+  return g_strdup_printf ("lsocket-test-%d-%08x", getpid (), g_random_int ());
+}
+
+static LServer *
+new_server (const char     *name,
+            LServerOptions  options,
+            LPeerPolicy     policy)
+{
+  LServer *server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+
+  l_server_set_options (server, options);
+  l_server_set_peer_policy (server, policy);
+  l_server_listen (server, name, &error);
+  g_assert_no_error (error);
+  return server;
+}
+
+/* The server's side */
+
+typedef struct
+{
+  const char    *name;
+  gboolean       is_abstract;
+  LServerOptions options;
+  LPeerPolicy    policy;
+  gboolean       stranger;   /* is let in */
+  gboolean       group;      /* a stranger of the server's group is */
+} ServerCase;
+
+static const ServerCase server_cases[] = {
+  { "abstract/auto", TRUE, L_SERVER_OPTIONS_NONE, L_PEER_POLICY_AUTO, FALSE, FALSE },
+  { "abstract/auto-user", TRUE, L_SERVER_OPTIONS_USER_ACCESS, L_PEER_POLICY_AUTO, FALSE, FALSE },
+  { "abstract/auto-group", TRUE, L_SERVER_OPTIONS_GROUP_ACCESS, L_PEER_POLICY_AUTO, FALSE, TRUE },
+  { "abstract/auto-other", TRUE, L_SERVER_OPTIONS_OTHER_ACCESS, L_PEER_POLICY_AUTO, TRUE, TRUE },
+  { "abstract/any", TRUE, L_SERVER_OPTIONS_NONE, L_PEER_POLICY_ANY, TRUE, TRUE },
+  { "abstract/same-user", TRUE, L_SERVER_OPTIONS_WORLD_ACCESS, L_PEER_POLICY_SAME_USER, FALSE, FALSE },
+  { "path/auto", FALSE, L_SERVER_OPTIONS_WORLD_ACCESS, L_PEER_POLICY_AUTO, TRUE, TRUE },
+  { "path/any", FALSE, L_SERVER_OPTIONS_WORLD_ACCESS, L_PEER_POLICY_ANY, TRUE, TRUE },
+  { "path/same-user", FALSE, L_SERVER_OPTIONS_WORLD_ACCESS, L_PEER_POLICY_SAME_USER, FALSE, FALSE },
+};
+
+/* The server is of SOMEBODY, and the test's directory open to all. */
+static void
+test_server (gconstpointer data)
+{
+  const ServerCase *row = data;
+  g_autofree char *directory = NULL;
+  g_autofree char *name = NULL;
+  uid_t uids[] = { SOMEBODY, 0, STRANGER, STRANGER, STRANGER };
+  gid_t gids[] = { STRANGER, STRANGER, STRANGER, GROUP, STRANGER };
+  gid_t groups[] = { STRANGER, STRANGER, STRANGER, STRANGER, GROUP };
+  gboolean expected[] = { TRUE, TRUE, row->stranger, row->group, row->group };
+
+  if (needs_root ())
+    return;
+
+  g_assert_cmpint (chown (test_get_directory (), SOMEBODY, SOMEBODY), ==, 0);
+  g_assert_cmpint (chmod (test_get_directory (), 0755), ==, 0);
+  directory = test_build_path ("market");
+  name = row->is_abstract ? make_abstract_name () : g_strdup (directory);
+  for (guint i = 0; i < G_N_ELEMENTS (uids); i++)
+    {
+      g_autoptr(LServer) server = NULL;
+      g_autoptr(TestTrace) trace = NULL;
+      pid_t client;
+
+      g_assert_cmpint (setegid (GROUP), ==, 0);
+      g_assert_cmpint (seteuid (SOMEBODY), ==, 0);
+      server = new_server (name, row->options | (row->is_abstract ? L_SERVER_OPTIONS_ABSTRACT_NAMESPACE : 0), row->policy);
+      trace = test_trace_new (server);
+      g_signal_connect (server, "new-connection", G_CALLBACK (answer), NULL);
+
+      client = start_client (name, uids[i], gids[i], groups[i]);
+      g_assert_cmpint (await_end (client), ==, expected[i] ? IS_SERVED : IS_CLOSED);
+      test_trace_assert (trace, expected[i] ? "new-connection" : "error(access)");
+      g_assert_true (l_server_is_listening (server));
+      if (!expected[i])
+        g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_ACCESS);
+      l_server_close (server);
+      g_assert_cmpint (seteuid (0), ==, 0);
+      g_assert_cmpint (setegid (0), ==, 0);
+    }
+  g_assert_cmpint (chown (test_get_directory (), 0, 0), ==, 0);
+  g_assert_cmpint (chmod (test_get_directory (), 0700), ==, 0);
+}
+
+static void
+test_refused_wait (void)
+{
+  g_autofree char *name = NULL;
+  g_autoptr(LServer) server = NULL;
+  g_autoptr(TestTrace) trace = NULL;
+  gboolean timed_out = FALSE;
+  pid_t client;
+  int status;
+
+  g_test_summary ("Who is refused ends no wait");
+
+  if (needs_root ())
+    return;
+
+  name = make_abstract_name ();
+  server = new_server (name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE, L_PEER_POLICY_AUTO);
+  trace = test_trace_new (server);
+  client = start_client (name, STRANGER, STRANGER, STRANGER);
+  g_assert_false (l_server_wait_for_new_connection (server, 300, &timed_out));
+  g_assert_true (timed_out);
+  test_trace_assert (trace, "error(access)");
+  g_assert_cmpint (waitpid (client, &status, 0), ==, client);
+  g_assert_cmpint (WEXITSTATUS (status), ==, IS_CLOSED);
+
+  client = start_client (name, 0, 0, 0);
+  g_assert_true (l_server_wait_for_new_connection (server, 5000, &timed_out));
+  answer (server);
+  g_assert_cmpint (await_end (client), ==, IS_SERVED);
+}
+
+static void
+test_refused_flood (void)
+{
+  g_autofree char *name = NULL;
+  g_autoptr(LServer) server = NULL;
+  g_autoptr(TestTrace) trace = NULL;
+  gboolean timed_out = FALSE;
+  gint64 begin;
+  pid_t client;
+
+  g_test_summary ("Nor does one who comes again and again keep it from its end");
+
+  if (needs_root ())
+    return;
+
+  name = make_abstract_name ();
+  server = new_server (name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE, L_PEER_POLICY_AUTO);
+  trace = test_trace_new (server);
+  client = fork ();
+  if (client == 0)
+    {
+      struct sockaddr_un address;
+      socklen_t length;
+
+      become (STRANGER, STRANGER, STRANGER);
+      while (TRUE)
+        {
+          int fd = make_raw_address (name, &address, &length);
+
+          if (connect (fd, (struct sockaddr *) &address, length) < 0)
+            _exit (0);
+          close (fd);
+        }
+    }
+  begin = g_get_monotonic_time ();
+  g_assert_false (l_server_wait_for_new_connection (server, 300, &timed_out));
+  g_assert_true (timed_out);
+  g_assert_cmpint (g_get_monotonic_time () - begin, <, 5 * G_TIME_SPAN_SECOND);
+  g_assert_true (test_trace_has (trace, "error(access)"));
+  g_assert_false (test_trace_has (trace, "new-connection"));
+  g_assert_false (l_server_has_pending_connections (server));
+
+  g_assert_cmpint (kill (client, SIGKILL), ==, 0);
+  g_assert_cmpint (waitpid (client, NULL, 0), ==, client);
+}
+
+/* The client's side */
+
+/* A server that is STRANGER's: it is bound by root, wherever that may, and what counts is who listens. What it receives
+ * is its exit code. */
+static pid_t
+start_impostor (const char *name)
+{
+  struct sockaddr_un address;
+  socklen_t length;
+  int fd = make_raw_address (name, &address, &length);
+  pid_t child;
+
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, length), ==, 0);
+  child = fork ();
+  if (child == 0)
+    {
+      gsize n_received = 0;
+      char buffer[64];
+      int accepted;
+      gssize n;
+
+      become (STRANGER, STRANGER, STRANGER);
+      if (listen (fd, 8) < 0)
+        _exit (9);
+      accepted = accept (fd, NULL, NULL);
+      while ((n = recv (accepted, buffer, sizeof buffer, 0)) > 0)
+        n_received += n;
+      _exit (n_received);
+    }
+
+  close (fd);
+  return child;
+}
+
+static void
+await_listening (const char *name)
+{
+  char state[16] = "";
+
+  /* In /proc/net/unix a socket that listens has the flag. A connection would be taken for the client's. */
+  while (strcmp (state, "00010000") != 0)
+    {
+      g_autofree char *table = NULL;
+      g_auto(GStrv) lines = NULL;
+
+      g_assert_true (g_file_get_contents ("/proc/net/unix", &table, NULL, NULL));
+      lines = g_strsplit (table, "\n", -1);
+      for (guint i = 1; lines[i] != NULL; i++)
+        if (strstr (lines[i], name) != NULL)
+          sscanf (lines[i], "%*s %*s %*s %15s", state);
+    }
+}
+
+typedef struct
+{
+  const char    *name;
+  const char    *server_name; /* “~” stands for the directory, NULL for an abstract name */
+  LSocketOptions options;
+  LPeerPolicy    policy;
+  gboolean       talks;
+} ClientCase;
+
+static const ClientCase client_cases[] = {
+  { "plain/auto", "market", L_SOCKET_OPTIONS_NONE, L_PEER_POLICY_AUTO, FALSE },
+  { "plain/same-user", "market", L_SOCKET_OPTIONS_NONE, L_PEER_POLICY_SAME_USER, FALSE },
+  { "plain/any", "market", L_SOCKET_OPTIONS_NONE, L_PEER_POLICY_ANY, TRUE },
+  { "temp/auto", "market", L_SOCKET_OPTIONS_TEMP_DIRECTORY, L_PEER_POLICY_AUTO, FALSE },
+  { "path/auto", "~/market", L_SOCKET_OPTIONS_NONE, L_PEER_POLICY_AUTO, TRUE },
+  { "path/same-user", "~/market", L_SOCKET_OPTIONS_NONE, L_PEER_POLICY_SAME_USER, FALSE },
+  { "abstract/auto", NULL, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE, L_PEER_POLICY_AUTO, FALSE },
+  { "abstract/any", NULL, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE, L_PEER_POLICY_ANY, TRUE },
+};
+
+static void
+write_eagerly (TestTrace  *trace,
+               const char *event,
+               gpointer    socket)
+{
+  if (g_str_equal (event, "state-changed(connecting)"))
+    test_write (socket, "secret");
+}
+
+static void
+test_client (gconstpointer data)
+{
+  const ClientCase *row = data;
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(TestTrace) trace = NULL;
+  g_autofree char *name = NULL;
+  g_autofree char *path = NULL;
+  pid_t impostor;
+
+  g_test_summary ("Another user's server gets not a byte");
+
+  if (needs_root ())
+    return;
+
+  client = l_socket_new ();
+  path = row->server_name != NULL ? test_build_path ("market") : make_abstract_name ();
+  if (row->server_name == NULL || row->server_name[0] == '~')
+    name = g_strdup (path);
+  else
+    name = g_strdup (row->server_name);
+  g_setenv ("TMPDIR", test_get_directory (), TRUE);
+  impostor = start_impostor (path);
+  await_listening (path);
+
+  l_socket_set_options (client, row->options);
+  l_socket_set_peer_policy (client, row->policy);
+  trace = test_trace_new (client);
+  test_trace_set_func (trace, write_eagerly, client);
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  if (row->talks)
+    {
+      g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+      g_assert_cmpint (l_credentials_get_uid (l_socket_get_peer_credentials (client)), ==, STRANGER);
+      l_socket_disconnect_from_server (client);
+      g_assert_cmpint (await_end (impostor), ==, 6);
+    }
+  else
+    {
+      test_trace_assert (trace, "state-changed(connecting) error(access) state-changed(unconnected)");
+      g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_ACCESS);
+      g_assert_nonnull (strstr (l_io_device_get_error_string (L_IO_DEVICE (client)), path));
+      g_assert_null (l_socket_get_peer_credentials (client));
+      g_assert_cmpint (l_io_device_get_bytes_to_write (L_IO_DEVICE (client)), ==, 0);
+      g_assert_cmpint (await_end (impostor), ==, 0);
+    }
+  if (row->server_name != NULL)
+    g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+test_client_sync (void)
+{
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *path = NULL;
+  pid_t impostor;
+
+  if (needs_root ())
+    return;
+
+  client = l_socket_new ();
+  path = test_build_path ("market");
+  impostor = start_impostor (path);
+  await_listening (path);
+  g_assert_false (l_socket_connect_to_server_sync (client, "market", L_OPEN_MODE_READ_WRITE, NULL, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ACCESS);
+  g_assert_cmpint (await_end (impostor), ==, 0);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+}
+
+static void
+test_client_address (void)
+{
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(GSocketAddress) address = NULL;
+  g_autofree char *name = NULL;
+  pid_t impostor;
+
+  g_test_summary ("An abstract name is one as an address, too");
+
+  if (needs_root ())
+    return;
+
+  client = l_socket_new ();
+  name = make_abstract_name ();
+  impostor = start_impostor (name);
+  await_listening (name);
+  address = g_unix_socket_address_new_with_type (name, strlen (name), G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+  l_socket_connect_to_address (client, address, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_ACCESS);
+  g_assert_cmpint (await_end (impostor), ==, 0);
+}
+
+static void
+test_adopt (void)
+{
+  g_autoptr(LSocket) socket = NULL;
+  g_autoptr(TestTrace) trace = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *name = NULL;
+  struct sockaddr_un address;
+  socklen_t length;
+  pid_t impostor;
+  int fd;
+
+  g_test_summary ("What is refused stays the caller's");
+
+  if (needs_root ())
+    return;
+
+  name = make_abstract_name ();
+  impostor = start_impostor (name);
+  await_listening (name);
+  fd = make_raw_address (name, &address, &length);
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &address, length), ==, 0);
+
+  socket = l_socket_new ();
+  l_socket_set_peer_policy (socket, L_PEER_POLICY_SAME_USER);
+  trace = test_trace_new (socket);
+  g_assert_false (l_socket_set_socket_descriptor (socket, fd, L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ACCESS);
+  g_clear_error (&error);
+  test_trace_assert (trace, "error(access)");
+
+  l_socket_set_peer_policy (socket, L_PEER_POLICY_AUTO);
+  g_assert_true (l_socket_set_socket_descriptor (socket, fd, L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error));
+  g_assert_no_error (error);
+  l_socket_abort (socket);
+  g_assert_cmpint (await_end (impostor), ==, 0);
+}
+
+/* Authorize */
+
+typedef struct
+{
+  gboolean answer;
+  guint    n_calls;
+  void  (* func) (LServer *server);
+} Judge;
+
+static gboolean
+judge (LServer      *server,
+       LCredentials *credentials,
+       Judge        *self)
+{
+  self->n_calls++;
+  g_assert_cmpint (l_credentials_get_uid (credentials), ==, geteuid ());
+  g_assert_cmpint (l_credentials_get_pid (credentials), ==, getpid ());
+  g_assert_false (l_server_has_pending_connections (server));
+  if (self->func != NULL)
+    self->func (server);
+
+  return self->answer;
+}
+
+static void
+test_authorize (gconstpointer data)
+{
+  Judge first = { .answer = GPOINTER_TO_INT (data) };
+  Judge second = { .answer = TRUE };
+  g_autoptr(LServer) server = test_listen ("market");
+  g_autoptr(TestTrace) trace = test_trace_new (server);
+  TestRaw raw;
+
+  g_signal_connect (server, "authorize", G_CALLBACK (judge), &first);
+  g_signal_connect (server, "authorize", G_CALLBACK (judge), &second);
+  raw = test_connect_raw (server);
+  TEST_TURN_UNTIL (trace->events->len > 0);
+  test_turn_all ();
+  g_assert_cmpuint (first.n_calls, ==, 1);
+  g_assert_cmpuint (second.n_calls, ==, first.answer ? 1 : 0);
+  test_trace_assert (trace, first.answer ? "new-connection" : "error(access)");
+  g_assert_cmpint (l_server_has_pending_connections (server), ==, first.answer);
+  test_assert_raw_read (raw, first.answer ? "" : "$");
+  test_raw_close (raw);
+}
+
+static void
+test_authorize_accept (void)
+{
+  Judge refusing = { .answer = FALSE };
+  g_autoptr(LServer) server = test_listen ("market");
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(LSocket) accepted = NULL;
+  g_autoptr(GError) error = NULL;
+  TestRaw raws[2];
+  gulong handler;
+
+  g_test_summary ("Who is refused is nobody that an accept could have waited for");
+
+  handler = g_signal_connect (server, "authorize", G_CALLBACK (judge), &refusing);
+  l_server_accept_async (server, NULL, test_store_result, &result);
+  raws[0] = test_connect_raw (server);
+  TEST_TURN_UNTIL (refusing.n_calls == 1);
+  test_turn_all ();
+  g_assert_null (result);
+  test_assert_raw_read (raws[0], "$");
+
+  g_signal_handler_disconnect (server, handler);
+  raws[1] = test_connect_raw (server);
+  TEST_TURN_UNTIL (result != NULL);
+  accepted = l_server_accept_finish (server, result, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (accepted);
+  test_raw_close (raws[0]);
+  test_raw_close (raws[1]);
+}
+
+static void
+close_and_listen (LServer *server)
+{
+  l_server_close (server);
+  g_assert_true (l_server_listen (server, "market", NULL));
+}
+
+static void
+test_authorize_closes (gconstpointer data)
+{
+  Judge closing = { .answer = TRUE, .func = data };
+  g_autoptr(LServer) server = test_listen ("market");
+  g_autoptr(TestTrace) trace = test_trace_new (server);
+  TestRaw raw = test_connect_raw (server);
+
+  g_test_summary ("A handler that closes the server has closed what came to it, also when it listens again");
+
+  g_signal_connect (server, "authorize", G_CALLBACK (judge), &closing);
+  TEST_TURN_UNTIL (closing.n_calls == 1);
+  test_turn_all ();
+  test_assert_raw_read (raw, "$");
+  test_trace_assert (trace, "");
+  g_assert_false (l_server_has_pending_connections (server));
+  g_assert_cmpint (l_server_is_listening (server), ==, data == close_and_listen);
+  test_raw_close (raw);
+}
+
+static LServer *dropped;
+
+static void
+drop (LServer *server)
+{
+  g_clear_object (&dropped);
+}
+
+static void
+test_authorize_drops (void)
+{
+  Judge dropping = { .answer = TRUE, .func = drop };
+  gpointer watched;
+  TestRaw raw;
+
+  watched = dropped = test_listen ("market");
+  g_object_add_weak_pointer (G_OBJECT (dropped), &watched);
+  g_signal_connect (dropped, "authorize", G_CALLBACK (judge), &dropping);
+  raw = test_connect_raw (dropped);
+  TEST_TURN_UNTIL (dropped == NULL);
+  g_assert_null (watched);
+  test_assert_raw_read (raw, "$");
+  test_raw_close (raw);
+}
+
+static void
+run_loop (LServer *server)
+{
+  static guint depth;
+
+  if (++depth == 1)
+    test_turn_all ();
+  depth--;
+}
+
+static void
+test_authorize_nested (void)
+{
+  Judge nesting = { .answer = TRUE, .func = run_loop };
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw raws[3];
+
+  g_test_summary ("A loop in a handler takes no more than the queue has room for");
+
+  l_server_set_max_pending_connections (server, 1);
+  g_signal_connect (server, "authorize", G_CALLBACK (judge), &nesting);
+  for (guint i = 0; i < G_N_ELEMENTS (raws); i++)
+    raws[i] = test_connect_raw (server);
+  for (guint i = 0; i < G_N_ELEMENTS (raws); i++)
+    {
+      TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+      test_turn_all ();
+      g_assert_cmpuint (nesting.n_calls, ==, i + 1);
+      g_assert_cmpuint (test_count_pending (server), ==, 1);
+      test_raw_close (raws[i]);
+    }
+}
+
+typedef struct
+{
+  LServer parent_instance;
+  guint   n_incoming;
+  guint   n_authorized;
+  gboolean answer;
+} Strict;
+
+typedef LServerClass StrictClass;
+
+static GType strict_get_type (void);
+G_DEFINE_TYPE (Strict, strict, L_TYPE_SERVER)
+
+static void
+strict_incoming_connection (LServer *server,
+                            gintptr  descriptor)
+{
+  ((Strict *) server)->n_incoming++;
+  L_SERVER_CLASS (strict_parent_class)->incoming_connection (server, descriptor);
+}
+
+static gboolean
+strict_authorize (LServer      *server,
+                  LCredentials *credentials)
+{
+  ((Strict *) server)->n_authorized++;
+  return ((Strict *) server)->answer;
+}
+
+static void
+strict_class_init (StrictClass *klass)
+{
+  klass->incoming_connection = strict_incoming_connection;
+  klass->authorize = strict_authorize;
+}
+
+static void
+strict_init (Strict *self)
+{
+}
+
+static void
+test_authorize_subclass (void)
+{
+  Strict *server = g_object_new (strict_get_type (), NULL);
+  TestRaw raws[2];
+
+  g_test_summary ("A subclass gets no descriptor of one that it refused");
+
+  g_assert_true (l_server_listen (L_SERVER (server), "market", NULL));
+  raws[0] = test_connect_raw (L_SERVER (server));
+  TEST_TURN_UNTIL (server->n_authorized == 1);
+  test_turn_all ();
+  g_assert_cmpuint (server->n_incoming, ==, 0);
+  test_assert_raw_read (raws[0], "$");
+
+  server->answer = TRUE;
+  raws[1] = test_connect_raw (L_SERVER (server));
+  TEST_TURN_UNTIL (server->n_incoming == 1);
+  g_assert_cmpuint (test_count_pending (L_SERVER (server)), ==, 1);
+  test_raw_close (raws[0]);
+  test_raw_close (raws[1]);
+  g_object_unref (server);
+}
+
+/* Properties */
+
+static void
+count_notify (GObject    *object,
+              GParamSpec *pspec,
+              guint      *n_notified)
+{
+  ++*n_notified;
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+  guint n_notified = 0;
+  LPeerPolicy policy;
+
+  g_signal_connect (server, "notify::peer-policy", G_CALLBACK (count_notify), &n_notified);
+  g_signal_connect (client, "notify::peer-policy", G_CALLBACK (count_notify), &n_notified);
+  g_assert_cmpint (l_server_get_peer_policy (server), ==, L_PEER_POLICY_AUTO);
+  g_assert_cmpint (l_socket_get_peer_policy (client), ==, L_PEER_POLICY_AUTO);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_object_set (server, "peer-policy", L_PEER_POLICY_SAME_USER, NULL);
+      g_object_set (client, "peer-policy", L_PEER_POLICY_SAME_USER, NULL);
+      g_assert_cmpuint (n_notified, ==, 2);
+    }
+  g_object_get (server, "peer-policy", &policy, NULL);
+  g_assert_cmpint (policy, ==, L_PEER_POLICY_SAME_USER);
+
+  g_assert_true (l_server_listen (server, "market", NULL));
+  l_socket_connect_to_server (client, "market", L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+  test_begin_warnings ();
+  l_server_set_peer_policy (server, L_PEER_POLICY_ANY);
+  l_socket_set_peer_policy (client, L_PEER_POLICY_ANY);
+  g_assert_cmpuint (test_end_warnings (), ==, 2);
+  g_assert_cmpint (l_server_get_peer_policy (server), ==, L_PEER_POLICY_SAME_USER);
+  g_assert_cmpint (l_socket_get_peer_policy (client), ==, L_PEER_POLICY_SAME_USER);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  test_init (&argc, &argv);
+
+  test_add ("/policy/properties", test_properties);
+  for (guint i = 0; i < G_N_ELEMENTS (server_cases); i++)
+    {
+      g_autofree char *path = g_strconcat ("/policy/server/", server_cases[i].name, NULL);
+
+      test_add_data (path, &server_cases[i], test_server);
+    }
+  test_add ("/policy/server/refused-wait", test_refused_wait);
+  test_add ("/policy/server/refused-flood", test_refused_flood);
+  for (guint i = 0; i < G_N_ELEMENTS (client_cases); i++)
+    {
+      g_autofree char *path = g_strconcat ("/policy/client/", client_cases[i].name, NULL);
+
+      test_add_data (path, &client_cases[i], test_client);
+    }
+  test_add ("/policy/client/sync", test_client_sync);
+  test_add ("/policy/client/address", test_client_address);
+  test_add ("/policy/client/adopt", test_adopt);
+  test_add_data ("/policy/authorize/yes", GINT_TO_POINTER (TRUE), test_authorize);
+  test_add_data ("/policy/authorize/no", GINT_TO_POINTER (FALSE), test_authorize);
+  test_add ("/policy/authorize/accept", test_authorize_accept);
+  test_add_data ("/policy/authorize/closes", l_server_close, test_authorize_closes);
+  test_add_data ("/policy/authorize/closes-and-listens", close_and_listen, test_authorize_closes);
+  test_add ("/policy/authorize/drops", test_authorize_drops);
+  test_add ("/policy/authorize/nested", test_authorize_nested);
+  test_add ("/policy/authorize/subclass", test_authorize_subclass);
+
+  return test_run ();
+}
