@@ -922,7 +922,7 @@ test_race_two (void)
 static void
 test_race_eight (void)
 {
-  test_race (8, 200);
+  test_race (8, 5000);
 }
 
 #define N_PROCESSES 4
