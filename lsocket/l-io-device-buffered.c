@@ -633,6 +633,8 @@ write_data (LIODevice   *self,
     n_offered = offer (self, data, count);
 
   n_queued = MIN (count - n_offered, get_output_room (&priv->output));
+  if (n_offered + n_queued < count)
+    l_io_device_note_refusal (self, 1);
   if (n_offered + n_queued == 0)
     {
       set_would_block (error);
@@ -660,6 +662,7 @@ write_bytes (LIODevice  *self,
     offer (self, NULL, 0);
   if (size > get_output_room (&priv->output) && l_buffer_get_size (&priv->output.buffer) > 0)
     {
+      l_io_device_note_refusal (self, size);
       set_would_block (error);
       return FALSE;
     }
@@ -685,7 +688,8 @@ write_bytes (LIODevice  *self,
  * gathered too, to be sent once it has succeeded, or dropped with it.
  *
  * All of them are taken, unless [property@LSocket.IODevice:write-buffer-size] is reached: then what fits is taken. When
- * nothing fits it fails with %G_IO_ERROR_WOULD_BLOCK. It fails with %G_IO_ERROR_CLOSED when the device is not open or its
+ * nothing fits it fails with %G_IO_ERROR_WOULD_BLOCK. In both cases [signal@LSocket.IODevice::writable] tells when there
+ * is room again. It fails with %G_IO_ERROR_CLOSED when the device is not open or its
  * output has ended, and with %G_IO_ERROR_PERMISSION_DENIED when it is open for reading only.
  *
  * Returns: the number of bytes taken, -1 with an error
@@ -723,7 +727,7 @@ l_io_device_write (LIODevice   *self,
  * Writes bytes as [method@LSocket.IODevice.write] does, but all of them or none, and large ones without copying them.
  *
  * When they do not fit into [property@LSocket.IODevice:write-buffer-size] it fails with %G_IO_ERROR_WOULD_BLOCK; an
- * empty buffer takes bytes of any size. Otherwise it fails as [method@LSocket.IODevice.write] does.
+ * empty buffer takes bytes of any size, and [signal@LSocket.IODevice::writable] tells when they would. Otherwise it fails as [method@LSocket.IODevice.write] does.
  *
  * Returns: %TRUE if they were taken
  *

@@ -114,6 +114,8 @@ typedef struct
   /* Changed by the owner only */
   gsize          buffer_size;        /* the most that waits; 0: no limit */
   LOpenMode      opening_mode;       /* while opening: what is written is gathered already */
+  gsize          room_mark;          /* how much may wait when it is told that there is room */
+  gboolean       is_room_wanted;     /* something was refused */
 } LIODeviceOutput;
 
 /* What set_condition() was told, and why. */
@@ -152,6 +154,7 @@ typedef struct
 
   guint               in_ready_read : 1;
   guint               in_bytes_written : 1;
+  guint               in_writable : 1;
   guint               in_about_to_close : 1;
   guint               ready_read_due : 1; /* bytes came while a handler of ready-read ran */
 } LIODevicePrivate;
@@ -247,6 +250,16 @@ void              l_io_device_emit_about_to_close (LIODevice   *self);
 void              l_io_device_emit_ready_read   (LIODevice     *self);
 void              l_io_device_emit_bytes_written (LIODevice    *self,
                                                  guint64        count);
+void              l_io_device_emit_writable     (LIODevice     *self);
+
+/* l-io-device-room.c. With the output's lock held: so much was refused, or a part of something; and the size of the
+ * buffer has changed. */
+void              l_io_device_note_refusal      (LIODevice     *self,
+                                                 gsize          wanted);
+void              l_io_device_renew_room        (LIODevice     *self);
+/* Tells of it, if there is room. */
+void              l_io_device_announce_room     (LIODevice     *self);
+
 /* With the input's lock held. */
 gboolean          l_io_device_can_receive       (LIODevice     *self);
 gsize             l_io_device_get_input_room    (LIODevice     *self);

@@ -588,6 +588,8 @@ flush (LIODevice *self)
       result = push_queue (self, &error);
       schedule_flush (self);
     }
+  if (priv->session == session && result != G_POLLABLE_RETURN_FAILED)
+    l_io_device_announce_room (self);
 
   if (priv->session == session && result == G_POLLABLE_RETURN_FAILED)
     l_io_device_get_funcs (self)->failed (self, error);

@@ -262,6 +262,7 @@ clear_output (LIODeviceOutput *output)
     output->n_losses++;
 
   l_buffer_clear (&output->buffer);
+  output->is_room_wanted = FALSE;
 }
 
 void

@@ -55,9 +55,10 @@ typedef enum
   SIGNAL_BYTES_WRITTEN,
   SIGNAL_ABOUT_TO_CLOSE,
   SIGNAL_READ_CHANNEL_FINISHED,
+  SIGNAL_WRITABLE,
 } LIODeviceSignal;
 
-static guint signals[SIGNAL_READ_CHANNEL_FINISHED + 1];
+static guint signals[SIGNAL_WRITABLE + 1];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LIODevice, l_io_device, G_TYPE_IO_STREAM)
 
@@ -234,7 +235,8 @@ install_properties (GObjectClass *object_class)
   /**
    * LIODevice:write-buffer-size: (getter get_write_buffer_size) (setter set_write_buffer_size)
    *
-   * The most bytes that wait to be handed to the system; 0: no limit.
+   * The most bytes that wait to be handed to the system; 0: no limit. What does not fit is refused, and
+   * [signal@LSocket.IODevice::writable] tells when it would.
    *
    * Since: 1.0
    */
@@ -317,6 +319,25 @@ install_signals (GType type)
                   g_cclosure_marshal_VOID__VOID,
                   G_TYPE_NONE, 0);
   g_signal_set_va_marshaller (signals[SIGNAL_READ_CHANNEL_FINISHED], type, g_cclosure_marshal_VOID__VOIDv);
+
+  /**
+   * LIODevice::writable:
+   * @self: the device
+   *
+   * Something was refused because [property@LSocket.IODevice:write-buffer-size] was reached, and now half of it is free,
+   * or more if what was refused needs that.
+   *
+   * It is emitted once after each refusal, never from within [method@LSocket.IODevice.write], and never recursively.
+   *
+   * Since: 1.0
+   */
+  signals[SIGNAL_WRITABLE] =
+    g_signal_new ("writable", type, G_SIGNAL_RUN_LAST,
+                  G_STRUCT_OFFSET (LIODeviceClass, writable),
+                  NULL, NULL,
+                  g_cclosure_marshal_VOID__VOID,
+                  G_TYPE_NONE, 0);
+  g_signal_set_va_marshaller (signals[SIGNAL_WRITABLE], type, g_cclosure_marshal_VOID__VOIDv);
 }
 
 static void
@@ -414,6 +435,12 @@ l_io_device_emit_ready_read (LIODevice *self)
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_BYTES_AVAILABLE]);
   if (priv->session == session && priv->open_mode != L_OPEN_MODE_NOT_OPEN)
     g_signal_emit (self, signals[SIGNAL_READY_READ], 0);
+}
+
+void
+l_io_device_emit_writable (LIODevice *self)
+{
+  g_signal_emit (self, signals[SIGNAL_WRITABLE], 0);
 }
 
 void
@@ -695,6 +722,7 @@ l_io_device_set_write_buffer_size (LIODevice *self,
 
   g_mutex_lock (&priv->output.lock);
   priv->output.buffer_size = size;
+  l_io_device_renew_room (self);
   g_mutex_unlock (&priv->output.lock);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WRITE_BUFFER_SIZE]);
 }

@@ -24,6 +24,7 @@ G_DECLARE_DERIVABLE_TYPE (LIODevice, l_io_device, L, IO_DEVICE, GIOStream)
  * @bytes_written: the default handler of [signal@LSocket.IODevice::bytes-written]
  * @about_to_close: the default handler of [signal@LSocket.IODevice::about-to-close]
  * @read_channel_finished: the default handler of [signal@LSocket.IODevice::read-channel-finished]
+ * @writable: the default handler of [signal@LSocket.IODevice::writable]
  *
  * The class of [class@LSocket.IODevice].
  *
@@ -38,10 +39,11 @@ struct _LIODeviceClass
                                   guint64    count);
   void (* about_to_close)        (LIODevice *self);
   void (* read_channel_finished) (LIODevice *self);
+  void (* writable)              (LIODevice *self);
 
   /*< private >*/
   gconstpointer funcs; /* LIODeviceFuncs: how a subclass moves bytes */
-  gpointer padding[11];
+  gpointer padding[10];
 };
 
 LSOCKET_AVAILABLE_IN_1_0

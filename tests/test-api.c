@@ -473,6 +473,8 @@ static const SignalCase signal_cases[] = {
     G_STRUCT_OFFSET (LIODeviceClass, about_to_close) },
   { "io-device/read-channel-finished", l_io_device_get_type, "read-channel-finished", NULL, 0,
     G_STRUCT_OFFSET (LIODeviceClass, read_channel_finished) },
+  { "io-device/writable", l_io_device_get_type, "writable", NULL, 0,
+    G_STRUCT_OFFSET (LIODeviceClass, writable) },
   { "socket/connected", l_socket_get_type, "connected", NULL, 0,
     G_STRUCT_OFFSET (LSocketClass, connected) },
   { "socket/disconnected", l_socket_get_type, "disconnected", NULL, 0,

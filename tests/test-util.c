@@ -399,7 +399,7 @@ TestTrace *
 test_trace_new (gpointer object)
 {
   static const char * const simple[] = {
-    "ready-read", "about-to-close", "read-channel-finished", "connected", "disconnected", "new-connection",
+    "ready-read", "writable", "about-to-close", "read-channel-finished", "connected", "disconnected", "new-connection",
   };
   TestTrace *trace = g_new0 (TestTrace, 1);
 
