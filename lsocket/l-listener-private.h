@@ -23,6 +23,7 @@ typedef struct
   guint64         device;     /* with inode: what we made, and nothing else is ever removed */
   guint64         inode;
   gint64          process;    /* a fork's child removes nothing */
+  int             reserve;    /* a descriptor for the end, when there may be no other; -1: none */
 #endif
 } LListener;
 

@@ -24,6 +24,22 @@ l_listener_init (LListener        *self,
   self->reactor = reactor;
   self->watch.func = func;
   self->descriptor = -1;
+  self->reserve = -1;
+}
+
+/* To remove our name takes a descriptor, and who closes the server because there are none left has none either. */
+static void
+open_reserve (LListener *self)
+{
+  L_SYSTEM_RETRY (self->reserve, l_system.open ("/dev/null", O_RDONLY | O_CLOEXEC, 0));
+}
+
+static void
+close_reserve (LListener *self)
+{
+  if (self->reserve >= 0)
+    l_system.close (self->reserve);
+  self->reserve = -1;
 }
 
 static mode_t
@@ -106,6 +122,7 @@ start_listening (LListener      *self,
 
   self->descriptor = fd;
   self->address = g_object_ref (address);
+  open_reserve (self);
   return TRUE;
 }
 
@@ -262,6 +279,7 @@ l_listener_adopt (LListener *self,
     self->address = g_socket_address_new_from_native (&native, length);
   self->descriptor = descriptor;
   note_adopted_file (self);
+  open_reserve (self);
   return TRUE;
 }
 
@@ -316,6 +334,7 @@ l_listener_close (LListener *self,
   if (self->descriptor < 0)
     return;
 
+  close_reserve (self);
   if (unlink_name)
     unlink_our_name (self);
 

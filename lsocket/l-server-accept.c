@@ -16,12 +16,17 @@
 /* How long accepting pauses when the system is out of descriptors. */
 #define FIRST_PAUSE (10 * G_TIME_SPAN_MILLISECOND)
 #define LAST_PAUSE (1 * G_TIME_SPAN_SECOND)
+/* And a wait, while there are as many connections as there may be. */
+#define FULL_PAUSE (10 * G_TIME_SPAN_MILLISECOND)
 
 /* Accepting */
 
 static gboolean
 is_connection_wanted (LServerPrivate *priv)
 {
+  if (priv->slots != NULL && l_server_slots_are_full (priv->slots))
+    return FALSE;
+
   return (int) (priv->pending.length + priv->n_deciding) < priv->max_pending ||
          priv->accept_tasks.length > priv->n_deciding;
 }
@@ -87,26 +92,50 @@ typedef enum
 } Accepted;
 
 static gboolean
-decide (LServer *self,
-        gintptr  descriptor)
+decide (LServer      *self,
+        gintptr       descriptor,
+        LServerSlot **slot)
 {
   LServerPrivate *priv = l_server_get_private (self);
   gboolean is_let_in;
+
+  if (priv->slots != NULL && !l_server_take_slot (self, descriptor, slot))
+    return FALSE;
 
   /* A loop that a handler runs meanwhile does not take more than there is room for. */
   priv->n_deciding++;
   is_let_in = l_server_check_peer (self, descriptor);
   priv->n_deciding--;
   if (!is_let_in)
-    l_server_update_condition (self);
+    {
+      g_clear_pointer (slot, l_server_slot_free);
+      l_server_update_condition (self);
+    }
 
   return is_let_in;
+}
+
+/* Its slot goes to the socket that is made of it here. A subclass that makes none here is on its own. */
+static void
+take_in (LServer     *self,
+         gintptr      descriptor,
+         LServerSlot *slot)
+{
+  LServerPrivate *priv = l_server_get_private (self);
+
+  LServerSlot *outer = g_steal_pointer (&priv->incoming_slot);
+
+  priv->incoming_slot = slot;
+  L_SERVER_GET_CLASS (self)->incoming_connection (self, descriptor);
+  g_clear_pointer (&priv->incoming_slot, l_server_slot_free);
+  priv->incoming_slot = outer;
 }
 
 static Accepted
 accept_one (LServer *self)
 {
   LServerPrivate *priv = l_server_get_private (self);
+  LServerSlot *slot = NULL;
   gintptr descriptor;
   int code = 0;
 
@@ -114,9 +143,9 @@ accept_one (LServer *self)
   if (descriptor >= 0)
     {
       priv->pause = 0;
-      if (!decide (self, descriptor))
+      if (!decide (self, descriptor, &slot))
         return REFUSED;
-      L_SERVER_GET_CLASS (self)->incoming_connection (self, descriptor);
+      take_in (self, descriptor, slot);
       return ACCEPTED;
     }
 
@@ -206,6 +235,7 @@ hand_out (LServer *self,
       g_hash_table_add (priv->connections, g_object_ref (socket));
       l_socket_set_end_func (socket, on_connection_ended, &priv->weak_ref);
     }
+  l_server_set_deadlines (self, socket);
   l_socket_start (socket);
 
   return socket;
@@ -331,6 +361,7 @@ l_server_add_pending_connection (LServer *self,
 
   priv = l_server_get_private (self);
   l_socket_hold (socket);
+  l_server_limit_socket (self, socket);
   task = pop_accept_task (self);
   if (task == NULL)
     g_queue_push_tail (&priv->pending, g_object_ref (socket));
@@ -352,25 +383,30 @@ wait_for_new_connection (LServer  *self,
   while (priv->listening)
     {
       gint64 until = deadline;
-      Accepted accepted;
+      gint64 pause = 0;
+      Accepted accepted = NOBODY;
 
       if (priv->pending.length > 0)
         return TRUE;
 
-      accepted = accept_one (self);
+      /* Out of descriptors, or of slots: the connection is there, and poll() would tell just that. */
+      if (priv->slots != NULL && l_server_slots_are_full (priv->slots))
+        pause = FULL_PAUSE;
+      else
+        accepted = accept_one (self);
       if (accepted == ACCEPTED)
         return TRUE;
 
-      if (priv->pause != 0)
+      pause = MAX (pause, priv->pause);
+      if (pause != 0)
         {
-          /* Out of descriptors: the connection is there, and poll() would tell just that. */
-          until = g_get_monotonic_time () + priv->pause;
+          until = g_get_monotonic_time () + pause;
           if (deadline >= 0)
             until = MIN (until, deadline);
         }
 
       /* Who is refused again and again must not keep us beyond the deadline. */
-      if ((accepted == REFUSED || !l_listener_wait (&priv->listener, priv->pause == 0, until)) &&
+      if ((accepted == REFUSED || !l_listener_wait (&priv->listener, pause == 0, until)) &&
           deadline >= 0 && g_get_monotonic_time () >= deadline)
         {
           *timed_out = TRUE;

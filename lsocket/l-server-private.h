@@ -6,6 +6,7 @@
 
 #include "l-listener-private.h"
 #include "l-server.h"
+#include "l-server-slot-private.h"
 
 G_BEGIN_DECLS
 
@@ -40,6 +41,15 @@ typedef struct
   LServerGuard    guard;            /* what the two come to at the address that it listens at */
   int             max_pending;
   int             backlog;
+
+  LServerSlots   *slots;            /* (owned) (nullable): NULL until there is a limit */
+  LServerSlot    *incoming_slot;    /* (owned) (nullable): of the connection that is being made */
+  LReactorTask    slot_task;        /* one is free again */
+  int             max_connections;
+  int             max_per_user;
+  int             handshake_timeout;
+  int             idle_timeout;
+
   guint           n_deciding;       /* accepted, and about to be let in or refused */
   guint           session;          /* counts listenings, to notice them after an emission */
 
@@ -68,6 +78,18 @@ void            l_server_set_guard                (LServer       *self);
 /* FALSE, with the descriptor closed and everything told: it is nobody's. */
 gboolean        l_server_check_peer               (LServer       *self,
                                                    gintptr        descriptor);
+
+/* l-server-limits.c: with slots. FALSE, with the descriptor closed and everything told: its user has enough. */
+gboolean        l_server_take_slot                (LServer       *self,
+                                                   gintptr        descriptor,
+                                                   LServerSlot  **slot);
+/* Of a connection that is to be queued or handed out. */
+void            l_server_limit_socket             (LServer       *self,
+                                                   LSocket       *socket);
+/* Of one that is handed out. */
+void            l_server_set_deadlines            (LServer       *self,
+                                                   LSocket       *socket);
+void            l_server_slot_task_func           (LReactorTask  *task);
 
 /* l-server-listen.c */
 void            l_server_stop_listening           (LServer       *self);

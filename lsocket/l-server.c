@@ -61,9 +61,13 @@ typedef enum
   PROP_UNLINK_ON_CLOSE,
   PROP_ADDRESS,
   PROP_PEER_POLICY,
+  PROP_MAX_CONNECTIONS,
+  PROP_MAX_CONNECTIONS_PER_USER,
+  PROP_HANDSHAKE_TIMEOUT,
+  PROP_IDLE_TIMEOUT,
 } LServerProperty;
 
-static GParamSpec *props[PROP_PEER_POLICY + 1];
+static GParamSpec *props[PROP_IDLE_TIMEOUT + 1];
 
 typedef enum
 {
@@ -181,6 +185,7 @@ l_server_dispose (GObject *object)
   l_server_stop_listening (self);
   l_server_fail_accept_tasks (self);
   l_server_release_connections (self);
+  g_clear_pointer (&l_server_get_private (self)->slots, l_server_slots_unref);
 
   G_OBJECT_CLASS (l_server_parent_class)->dispose (object);
 }
@@ -244,6 +249,18 @@ l_server_get_property (GObject    *object,
     case PROP_PEER_POLICY:
       g_value_set_enum (value, l_server_get_peer_policy (self));
       break;
+    case PROP_MAX_CONNECTIONS:
+      g_value_set_int (value, l_server_get_max_connections (self));
+      break;
+    case PROP_MAX_CONNECTIONS_PER_USER:
+      g_value_set_int (value, l_server_get_max_connections_per_user (self));
+      break;
+    case PROP_HANDSHAKE_TIMEOUT:
+      g_value_set_int (value, l_server_get_handshake_timeout (self));
+      break;
+    case PROP_IDLE_TIMEOUT:
+      g_value_set_int (value, l_server_get_idle_timeout (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -274,6 +291,18 @@ l_server_set_property (GObject      *object,
       break;
     case PROP_PEER_POLICY:
       l_server_set_peer_policy (self, g_value_get_enum (value));
+      break;
+    case PROP_MAX_CONNECTIONS:
+      l_server_set_max_connections (self, g_value_get_int (value));
+      break;
+    case PROP_MAX_CONNECTIONS_PER_USER:
+      l_server_set_max_connections_per_user (self, g_value_get_int (value));
+      break;
+    case PROP_HANDSHAKE_TIMEOUT:
+      l_server_set_handshake_timeout (self, g_value_get_int (value));
+      break;
+    case PROP_IDLE_TIMEOUT:
+      l_server_set_idle_timeout (self, g_value_get_int (value));
       break;
     case PROP_LISTENING:
     case PROP_SERVER_NAME:
@@ -442,6 +471,65 @@ install_properties (GObjectClass *object_class)
                        L_TYPE_PEER_POLICY, L_PEER_POLICY_AUTO,
                        G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
+  /**
+   * LServer:max-connections: (getter get_max_connections) (setter set_max_connections)
+   *
+   * How many connections the server may have at a time, those that wait to be taken and those that live; 0 or less: no
+   * limit. Further clients wait in the system until one of them has ended.
+   *
+   * What a subclass makes of a descriptor elsewhere than in its incoming_connection is not counted.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_CONNECTIONS] =
+    g_param_spec_int ("max-connections", NULL, NULL,
+                      G_MININT, G_MAXINT, 0,
+                      G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LServer:max-connections-per-user: (getter get_max_connections_per_user) (setter set_max_connections_per_user)
+   *
+   * How many connections one user may have at a time, so that there are some left for the others; 0 or less: no limit.
+   *
+   * One too many sees that the connection is closed. The program hears of it with [signal@LSocket.Server::error] and
+   * %L_SOCKET_ERROR_RESOURCE, once until that user has fewer again. Connections that were there before the limit was set
+   * count only if another limit was set then.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_CONNECTIONS_PER_USER] =
+    g_param_spec_int ("max-connections-per-user", NULL, NULL,
+                      G_MININT, G_MAXINT, 0,
+                      G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LServer:handshake-timeout: (getter get_handshake_timeout) (setter set_handshake_timeout)
+   *
+   * How long a client may take, from when its connection is taken, until the program calls
+   * [method@LSocket.Socket.end_handshake], in milliseconds; 0 or less: no limit.
+   *
+   * What the client sends meanwhile renews nothing. A connection that is late ends with [signal@LSocket.Socket::error] and
+   * %L_SOCKET_ERROR_TIMEOUT. The main loop looks after it; without one nothing ends.
+   *
+   * Since: 1.0
+   */
+  props[PROP_HANDSHAKE_TIMEOUT] =
+    g_param_spec_int ("handshake-timeout", NULL, NULL,
+                      G_MININT, G_MAXINT, 0,
+                      G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LServer:idle-timeout: (getter get_idle_timeout) (setter set_idle_timeout)
+   *
+   * The [property@LSocket.Socket:idle-timeout] of connections when they are taken, in milliseconds; 0 or less: none is set.
+   *
+   * Since: 1.0
+   */
+  props[PROP_IDLE_TIMEOUT] =
+    g_param_spec_int ("idle-timeout", NULL, NULL,
+                      G_MININT, G_MAXINT, 0,
+                      G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
 }
 
@@ -536,6 +624,8 @@ l_server_init (LServer *self)
   priv->reactor = l_reactor_ref_thread_default ();
   priv->pause_timer.func = l_server_pause_timer_func;
   priv->pause_timer.object = &priv->weak_ref;
+  priv->slot_task.func = l_server_slot_task_func;
+  priv->slot_task.object = &priv->weak_ref;
   priv->connections = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   priv->error = L_SOCKET_ERROR_UNKNOWN;
   priv->max_pending = DEFAULT_MAX_PENDING;

@@ -130,6 +130,34 @@ void            l_server_set_listen_backlog          (LServer *self,
                                                       int      backlog);
 
 LSOCKET_AVAILABLE_IN_1_0
+int             l_server_get_max_connections         (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_server_set_max_connections         (LServer *self,
+                                                      int      max_connections);
+
+LSOCKET_AVAILABLE_IN_1_0
+int             l_server_get_max_connections_per_user (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_server_set_max_connections_per_user (LServer *self,
+                                                       int      max_connections);
+
+LSOCKET_AVAILABLE_IN_1_0
+int             l_server_get_handshake_timeout       (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_server_set_handshake_timeout       (LServer *self,
+                                                      int      msecs);
+
+LSOCKET_AVAILABLE_IN_1_0
+int             l_server_get_idle_timeout            (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_server_set_idle_timeout            (LServer *self,
+                                                      int      msecs);
+
+LSOCKET_AVAILABLE_IN_1_0
 LSocketError    l_server_get_error                   (LServer *self);
 
 LSOCKET_AVAILABLE_IN_1_0

@@ -223,6 +223,7 @@ establish (LSocket *self)
   else
     set_full_name (self);
   l_io_device_set_open (l_socket_get_device (self), priv->mode);
+  l_socket_start_watchdog (self);
   if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED) && l_socket_emit_connected (self))
     l_io_device_flush_after_handler (l_socket_get_device (self));
   l_socket_return_task (task, NULL);
@@ -471,6 +472,7 @@ l_socket_adopt (LSocket       *self,
 
   take_names_from_transport (self);
   l_io_device_set_open (l_socket_get_device (self), mode);
+  l_socket_start_watchdog (self);
   if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED))
     l_io_device_flush_after_handler (l_socket_get_device (self));
   return TRUE;

@@ -6,12 +6,15 @@
 
 #include "l-credentials-private.h"
 #include "l-io-device-private.h"
+#include "l-server-slot-private.h"
 #include "l-socket.h"
 #include "l-transport-private.h"
 
 G_BEGIN_DECLS
 
 typedef struct _LSocketPrivate LSocketPrivate;
+
+typedef struct _LSocketWatchdog LSocketWatchdog;
 
 typedef void (* LSocketEndFunc) (LSocket *self,
                                  gpointer object);
@@ -38,6 +41,11 @@ struct _LSocketPrivate
   LSocketEndFunc  end_func;         /* called once at the end of the session */
   GWeakRef       *end_object;       /* (unowned) (nullable) */
 
+  LSocketWatchdog *watchdog;        /* (owned) (nullable): of a connection that has a deadline */
+  guint64         min_progress;     /* within the next, in bytes */
+  int             idle_timeout;     /* in milliseconds, 0 or less: none */
+  LServerSlot    *slot;             /* (owned) (nullable): what it takes of the server's limits, to its end */
+
   guint           session;          /* counts attempts and adoptions, to notice them after an emission */
   LSocketState    state;
   LSocketError    error;
@@ -55,6 +63,10 @@ struct _LSocketPrivate
   guint           shutdown_due : 1; /* once everything is written */
   guint           holds_itself : 1; /* until what is queued was sent */
   guint           disposed : 1;
+
+  /* Changed in any thread, with the lock of the direction held */
+  guint64         n_received;       /* bytes */
+  guint64         n_sent;
 
   /* Changed in any thread */
   gint            is_shut_down;     /* (atomic): our output */
@@ -84,9 +96,11 @@ typedef enum
   L_SOCKET_PROP_HALF_OPEN,
   L_SOCKET_PROP_PEER_CREDENTIALS,
   L_SOCKET_PROP_PEER_POLICY,
+  L_SOCKET_PROP_IDLE_TIMEOUT,
+  L_SOCKET_PROP_MIN_PROGRESS,
 } LSocketProperty;
 
-extern GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_POLICY + 1];
+extern GParamSpec *l_socket_props[L_SOCKET_PROP_MIN_PROGRESS + 1];
 
 void            l_socket_install_properties      (GObjectClass    *object_class);
 
@@ -142,10 +156,20 @@ void            l_socket_start_closing           (LSocket         *self);
 gboolean        l_socket_begin_closing           (LSocket         *self);
 /* The same in another thread, where everything that is to be sent has been; the rest follows in the owner's. */
 void            l_socket_hang_up                 (LSocket         *self);
+/* With an error: hung up, from our side. */
+void            l_socket_lose                    (LSocket         *self,
+                                                  const GError    *error);
 void            l_socket_close_task_func         (LReactorTask    *task);
 void            l_socket_drop_connection         (LSocket         *self);
 gboolean        l_socket_start_shutdown          (LSocket         *self,
                                                   GError         **error);
+
+/* l-socket-watchdog.c: from the time that the connection is served; and to its end. */
+void            l_socket_start_watchdog          (LSocket         *self);
+void            l_socket_stop_watchdog           (LSocket         *self);
+/* The peer has so many milliseconds until l_socket_end_handshake(). */
+void            l_socket_begin_handshake         (LSocket         *self,
+                                                  int              msecs);
 
 /* l-socket-connect.c: what a GIOStream does to close. */
 gboolean        l_socket_close                   (GIOStream       *stream,

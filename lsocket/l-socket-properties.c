@@ -9,7 +9,7 @@
 
 /* The properties of LSocket, and the functions that get and set them. */
 
-GParamSpec *l_socket_props[L_SOCKET_PROP_PEER_POLICY + 1];
+GParamSpec *l_socket_props[L_SOCKET_PROP_MIN_PROGRESS + 1];
 
 static void
 l_socket_get_property (GObject    *object,
@@ -57,6 +57,12 @@ l_socket_get_property (GObject    *object,
     case L_SOCKET_PROP_PEER_POLICY:
       g_value_set_enum (value, l_socket_get_peer_policy (self));
       break;
+    case L_SOCKET_PROP_IDLE_TIMEOUT:
+      g_value_set_int (value, l_socket_get_idle_timeout (self));
+      break;
+    case L_SOCKET_PROP_MIN_PROGRESS:
+      g_value_set_uint64 (value, l_socket_get_min_progress (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -84,6 +90,12 @@ l_socket_set_property (GObject      *object,
       break;
     case L_SOCKET_PROP_PEER_POLICY:
       l_socket_set_peer_policy (self, g_value_get_enum (value));
+      break;
+    case L_SOCKET_PROP_IDLE_TIMEOUT:
+      l_socket_set_idle_timeout (self, g_value_get_int (value));
+      break;
+    case L_SOCKET_PROP_MIN_PROGRESS:
+      l_socket_set_min_progress (self, g_value_get_uint64 (value));
       break;
     case L_SOCKET_PROP_STATE:
     case L_SOCKET_PROP_ERROR:
@@ -262,6 +274,39 @@ l_socket_install_properties (GObjectClass *object_class)
     g_param_spec_enum ("peer-policy", NULL, NULL,
                        L_TYPE_PEER_POLICY, L_PEER_POLICY_AUTO,
                        G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LSocket:idle-timeout: (getter get_idle_timeout) (setter set_idle_timeout)
+   *
+   * How long the connection may be idle, in milliseconds; 0 or less: no limit.
+   *
+   * It is idle when fewer than [property@LSocket.Socket:min-progress] bytes have moved in that time, in both directions
+   * together; while something waits to be sent only what the peer takes counts. Time in which the program does not read what
+   * has come does not count against the peer. An idle connection ends with [signal@LSocket.Socket::error] and
+   * %L_SOCKET_ERROR_TIMEOUT, also one that is closing and not rid of its bytes; at the latest after five quarters of the
+   * time.
+   *
+   * The main loop looks after it; without one nothing ends.
+   *
+   * Since: 1.0
+   */
+  l_socket_props[L_SOCKET_PROP_IDLE_TIMEOUT] =
+    g_param_spec_int ("idle-timeout", NULL, NULL,
+                      G_MININT, G_MAXINT, 0,
+                      G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LSocket:min-progress: (getter get_min_progress) (setter set_min_progress)
+   *
+   * How many bytes have to move within [property@LSocket.Socket:idle-timeout]. With more than one, a peer that sends a byte
+   * now and then is idle, too.
+   *
+   * Since: 1.0
+   */
+  l_socket_props[L_SOCKET_PROP_MIN_PROGRESS] =
+    g_param_spec_uint64 ("min-progress", NULL, NULL,
+                         0, G_MAXUINT64, 1,
+                         G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (l_socket_props), l_socket_props);
 }

@@ -26,6 +26,7 @@ l_socket_tear_down (LSocket *self)
 
   if (priv->transport.reactor != NULL)
     l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+  l_socket_stop_watchdog (self);
 
   /* The end first: another thread must not find the device open and nothing there to use. */
   l_io_device_end (l_socket_get_device (self));
@@ -36,6 +37,7 @@ l_socket_tear_down (LSocket *self)
   g_clear_object (&priv->address);
   g_clear_object (&priv->peer_credentials);
   g_clear_error (&priv->name_error);
+  g_clear_pointer (&priv->slot, l_server_slot_free);
   priv->adopted = FALSE;
   priv->shutdown_due = FALSE;
   g_atomic_int_set (&priv->is_shut_down, FALSE);
@@ -224,6 +226,13 @@ lose (LSocket      *self,
     finish (self, error);
 }
 
+void
+l_socket_lose (LSocket      *self,
+               const GError *error)
+{
+  lose (self, TRUE, error);
+}
+
 static void
 socket_input_ended (LIODevice    *device,
                     GIOCondition  condition)
@@ -349,6 +358,8 @@ socket_read_data (LIODevice  *device,
   int code = 0;
 
   result = l_transport_read (&priv->transport, buffer, count, n_read, &code);
+  if (result == G_POLLABLE_RETURN_OK)
+    priv->n_received += *n_read;
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
     l_error_set_system (error, L_OPERATION_READ, get_display_name (priv), code);
 
@@ -367,6 +378,8 @@ socket_write_data (LIODevice            *device,
   int code = 0;
 
   result = l_transport_write (&priv->transport, vectors, n_vectors, n_written, &code);
+  if (result == G_POLLABLE_RETURN_OK)
+    priv->n_sent += *n_written;
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
     l_error_set_system (error, L_OPERATION_WRITE, get_display_name (priv), code);
 

@@ -366,6 +366,7 @@ l_socket_init (LSocket *self)
   priv->self = self;
   priv->error = L_SOCKET_ERROR_UNKNOWN;
   priv->connect_timeout = L_SOCKET_DEFAULT_TIMEOUT;
+  priv->min_progress = 1;
   priv->connect_timer.func = l_socket_connect_timer_func;
   priv->connect_timer.object = &device_priv->weak_ref;
   priv->close_task.func = l_socket_close_task_func;
@@ -417,6 +418,8 @@ void
 l_socket_start (LSocket *self)
 {
   l_io_device_set_held (L_IO_DEVICE (self), FALSE);
+  if (l_socket_is_valid (self))
+    l_socket_start_watchdog (self);
 }
 
 void

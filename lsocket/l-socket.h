@@ -150,6 +150,23 @@ void            l_socket_set_connect_timeout  (LSocket *self,
                                                int      msecs);
 
 LSOCKET_AVAILABLE_IN_1_0
+int             l_socket_get_idle_timeout     (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_socket_set_idle_timeout     (LSocket *self,
+                                               int      msecs);
+
+LSOCKET_AVAILABLE_IN_1_0
+guint64         l_socket_get_min_progress     (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_socket_set_min_progress     (LSocket *self,
+                                               guint64  n_bytes);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_socket_end_handshake        (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
 gintptr  l_socket_get_socket_descriptor (LSocket *self);
 
 LSOCKET_AVAILABLE_IN_1_0

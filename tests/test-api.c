@@ -225,6 +225,8 @@ static const Property socket_properties[] = {
   { "half-open", NULL, G_TYPE_BOOLEAN, RW, "FALSE" },
   { "peer-credentials", l_credentials_get_type, 0, R, "NULL" },
   { "peer-policy", l_peer_policy_get_type, 0, RW, "((LPeerPolicy) L_PEER_POLICY_AUTO)" },
+  { "idle-timeout", NULL, G_TYPE_INT, RW, "0" },
+  { "min-progress", NULL, G_TYPE_UINT64, RW, "1" },
 };
 
 static const Property server_properties[] = {
@@ -240,6 +242,10 @@ static const Property server_properties[] = {
   { "unlink-on-close", NULL, G_TYPE_BOOLEAN, RW, "TRUE" },
   { "address", g_socket_address_get_type, 0, R, "NULL" },
   { "peer-policy", l_peer_policy_get_type, 0, RW, "((LPeerPolicy) L_PEER_POLICY_AUTO)" },
+  { "max-connections", NULL, G_TYPE_INT, RW, "0" },
+  { "max-connections-per-user", NULL, G_TYPE_INT, RW, "0" },
+  { "handshake-timeout", NULL, G_TYPE_INT, RW, "0" },
+  { "idle-timeout", NULL, G_TYPE_INT, RW, "0" },
 };
 
 typedef struct

@@ -110,6 +110,26 @@ answer (LServer *server)
   l_socket_disconnect_from_server (socket);
 }
 
+/* Of those who say nothing the server hears nothing, and keeps them. */
+
+static guint n_silent;
+
+static void
+answer_once_asked (LSocket *socket)
+{
+  n_silent--;
+  test_write (socket, "pong");
+}
+
+static void
+answer_later (LServer *server)
+{
+  g_autoptr(LSocket) socket = l_server_next_pending_connection (server);
+
+  n_silent++;
+  g_signal_connect (socket, "ready-read", G_CALLBACK (answer_once_asked), NULL);
+}
+
 static char *
 make_abstract_name (void)
 {
@@ -275,6 +295,61 @@ test_refused_flood (void)
 
   g_assert_cmpint (kill (client, SIGKILL), ==, 0);
   g_assert_cmpint (waitpid (client, NULL, 0), ==, client);
+}
+
+static void
+test_per_user (void)
+{
+  enum { N_SILENT = 2000 };
+  g_autofree char *name = NULL;
+  g_autoptr(LServer) server = NULL;
+  struct sockaddr_un address;
+  socklen_t length;
+  pid_t hoarder;
+  int pipes[2];
+  char byte;
+
+  g_test_summary ("A user who connects and connects, and says nothing, leaves room for another");
+
+  if (needs_root ())
+    return;
+
+  name = make_abstract_name ();
+  server = new_server (name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE | L_SERVER_OPTIONS_WORLD_ACCESS, L_PEER_POLICY_AUTO);
+  l_server_set_max_connections (server, 20);
+  l_server_set_max_connections_per_user (server, 8);
+  g_signal_connect (server, "new-connection", G_CALLBACK (answer_later), NULL);
+  g_assert_cmpint (pipe (pipes), ==, 0);
+  hoarder = fork ();
+  if (hoarder == 0)
+    {
+      become (STRANGER, STRANGER, STRANGER);
+      for (guint i = 0; i < N_SILENT; i++)
+        {
+          int fd = make_raw_address (name, &address, &length);
+
+          if (connect (fd, (struct sockaddr *) &address, length) < 0)
+            _exit (1);
+          /* The first stay, as many as there may be. */
+          if (i >= 900)
+            close (fd);
+        }
+      if (write (pipes[1], "d", 1) != 1)
+        _exit (2);
+      pause ();
+    }
+  while (!test_raw_is_waiting (pipes[0]))
+    test_turn ();
+  g_assert_cmpint (read (pipes[0], &byte, 1), ==, 1);
+  test_turn_all ();
+  g_assert_cmpuint (n_silent, ==, 8);
+  g_assert_cmpint (await_end (start_client (name, SOMEBODY, SOMEBODY, SOMEBODY)), ==, IS_SERVED);
+  g_assert_cmpint (kill (hoarder, SIGKILL), ==, 0);
+  g_assert_cmpint (waitpid (hoarder, NULL, 0), ==, hoarder);
+  close (pipes[0]);
+  close (pipes[1]);
+  g_clear_object (&server);
+  test_turn_all ();
 }
 
 /* The client's side */
@@ -775,6 +850,7 @@ main (int   argc,
     }
   test_add ("/policy/server/refused-wait", test_refused_wait);
   test_add ("/policy/server/refused-flood", test_refused_flood);
+  test_add ("/policy/server/per-user", test_per_user);
   for (guint i = 0; i < G_N_ELEMENTS (client_cases); i++)
     {
       g_autofree char *path = g_strconcat ("/policy/client/", client_cases[i].name, NULL);
