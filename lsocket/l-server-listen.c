@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "l-activation-private.h"
 #include "l-address-private.h"
 #include "l-name-private.h"
 #include "l-server-private.h"
@@ -243,6 +244,56 @@ l_server_listen_descriptor (LServer  *self,
     return fail_listening (self, local_error, error);
 
   start_accepting (self, NULL, FALSE);
+  return TRUE;
+}
+
+/**
+ * l_server_listen_activated:
+ * @self: a server
+ * @name: (nullable): the name of the socket, in systemd's terms its `FileDescriptorName=`; %NULL: the first that is left
+ * @error: return location for an error
+ *
+ * Takes over a socket that a service manager, systemd for one, made and passed to this process, so that clients can come
+ * before it runs. Everything else is as with [method@LSocket.Server.listen_descriptor]; the modes of the socket are the
+ * service manager's business.
+ *
+ * Each socket can be taken once in the life of a process. Those that are not taken are not inherited by child processes
+ * from the first call on. The variables of the environment are left as they are; they name the process that they are for,
+ * and others ignore them.
+ *
+ * It fails with %L_SOCKET_ERROR_SERVER_NOT_FOUND when no socket was passed to this process or none of that name, with
+ * %L_SOCKET_ERROR_ADDRESS_IN_USE when it is taken, with %L_SOCKET_ERROR_UNSUPPORTED_OPERATION when it is not a Unix stream
+ * socket that listens, and always on Windows, and with %L_SOCKET_ERROR_OPERATION when the server listens already.
+ *
+ * Returns: %TRUE if the server listens
+ *
+ * Since: 1.0
+ */
+gboolean
+l_server_listen_activated (LServer     *self,
+                           const char  *name,
+                           GError     **error)
+{
+  LServerPrivate *priv;
+  GError *local_error = NULL;
+  gintptr descriptor = -1;
+
+  g_return_val_if_fail (L_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  priv = l_server_get_private (self);
+  if (!check_not_listening (self, name, error))
+    return FALSE;
+  if (!l_activation_take (name, &descriptor, &local_error))
+    return fail_listening (self, local_error, error);
+
+  if (!l_listener_adopt (&priv->listener, descriptor, &local_error))
+    {
+      l_activation_give_back (descriptor);
+      return fail_listening (self, local_error, error);
+    }
+
+  start_accepting (self, name, FALSE);
   return TRUE;
 }
 

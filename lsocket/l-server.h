@@ -64,6 +64,11 @@ gboolean l_server_listen_descriptor (LServer *self,
                                      GError **error);
 
 LSOCKET_AVAILABLE_IN_1_0
+gboolean l_server_listen_activated  (LServer    *self,
+                                     const char *name,
+                                     GError    **error);
+
+LSOCKET_AVAILABLE_IN_1_0
 void     l_server_close             (LServer *self);
 
 LSOCKET_AVAILABLE_IN_1_0
