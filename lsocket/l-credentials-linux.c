@@ -5,18 +5,11 @@
 #include "config.h"
 
 #include "l-credentials-unix-private.h"
+#include "l-options-unix-private.h"
 #include "l-system-private.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* Newer than the headers of some systems that run newer kernels. */
-#ifndef SO_PEERGROUPS
-# define SO_PEERGROUPS 59
-#endif
-#ifndef SO_PEERPIDFD
-# define SO_PEERPIDFD 77
-#endif
 
 /* What the kernel has without being told otherwise. */
 #define DEFAULT_OVERFLOW_UID 65534

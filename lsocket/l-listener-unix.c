@@ -6,6 +6,7 @@
 
 #include "l-address-private.h"
 #include "l-listener-private.h"
+#include "l-options-unix-private.h"
 #include "l-place-unix-private.h"
 #include "l-system-private.h"
 
@@ -40,6 +41,16 @@ close_reserve (LListener *self)
   if (self->reserve >= 0)
     l_system.close (self->reserve);
   self->reserve = -1;
+}
+
+/* Descriptors that a client passes and nobody has asked for: the kernel refuses to send them, where it can, to whoever is
+ * accepted here. Elsewhere it closes them as we receive, because we have no room for them. */
+static void
+refuse_passed_descriptors (int fd)
+{
+  int off = 0;
+
+  l_system.setsockopt (fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
 }
 
 static mode_t
@@ -114,6 +125,7 @@ start_listening (LListener      *self,
                  int             backlog,
                  GError        **error)
 {
+  refuse_passed_descriptors (fd);
   if (l_system.listen (fd, backlog > 0 ? backlog : SOMAXCONN) < 0)
     {
       l_error_set_system (error, L_OPERATION_LISTEN, name, errno);
@@ -279,6 +291,7 @@ l_listener_adopt (LListener *self,
     self->address = g_socket_address_new_from_native (&native, length);
   self->descriptor = descriptor;
   note_adopted_file (self);
+  refuse_passed_descriptors (fd);
   open_reserve (self);
   return TRUE;
 }

@@ -83,6 +83,8 @@ begin_session (LSocket   *self,
   priv->failing = FALSE;
   priv->lost = FALSE;
   priv->input_finished = FALSE;
+  g_atomic_int_set (&priv->transport.n_passed, 0);
+  priv->n_passed_told = 0;
   l_socket_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
   return TRUE;
 }

@@ -46,6 +46,8 @@ struct _LSocketPrivate
   int             idle_timeout;     /* in milliseconds, 0 or less: none */
   LServerSlot    *slot;             /* (owned) (nullable): what it takes of the server's limits, to its end */
 
+  guint           n_passed_told;    /* of transport.n_passed */
+
   guint           session;          /* counts attempts and adoptions, to notice them after an emission */
   LSocketState    state;
   LSocketError    error;
@@ -98,11 +100,15 @@ typedef enum
   L_SOCKET_PROP_PEER_POLICY,
   L_SOCKET_PROP_IDLE_TIMEOUT,
   L_SOCKET_PROP_MIN_PROGRESS,
+  L_SOCKET_PROP_COUNT_DESCRIPTORS,
+  L_SOCKET_PROP_REFUSED_DESCRIPTORS,
 } LSocketProperty;
 
-extern GParamSpec *l_socket_props[L_SOCKET_PROP_MIN_PROGRESS + 1];
+extern GParamSpec *l_socket_props[L_SOCKET_PROP_REFUSED_DESCRIPTORS + 1];
 
 void            l_socket_install_properties      (GObjectClass    *object_class);
+/* l-socket-peer.c: tells if more descriptors were passed. */
+void            l_socket_notify_passed           (LSocket         *self);
 
 /* l-socket.c: what the state machine sets and emits. Each returns whether nothing has changed since. */
 

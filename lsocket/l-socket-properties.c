@@ -9,7 +9,7 @@
 
 /* The properties of LSocket, and the functions that get and set them. */
 
-GParamSpec *l_socket_props[L_SOCKET_PROP_MIN_PROGRESS + 1];
+GParamSpec *l_socket_props[L_SOCKET_PROP_REFUSED_DESCRIPTORS + 1];
 
 static void
 l_socket_get_property (GObject    *object,
@@ -63,6 +63,12 @@ l_socket_get_property (GObject    *object,
     case L_SOCKET_PROP_MIN_PROGRESS:
       g_value_set_uint64 (value, l_socket_get_min_progress (self));
       break;
+    case L_SOCKET_PROP_COUNT_DESCRIPTORS:
+      g_value_set_boolean (value, l_socket_get_count_descriptors (self));
+      break;
+    case L_SOCKET_PROP_REFUSED_DESCRIPTORS:
+      g_value_set_uint (value, l_socket_get_refused_descriptors (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -97,6 +103,9 @@ l_socket_set_property (GObject      *object,
     case L_SOCKET_PROP_MIN_PROGRESS:
       l_socket_set_min_progress (self, g_value_get_uint64 (value));
       break;
+    case L_SOCKET_PROP_COUNT_DESCRIPTORS:
+      l_socket_set_count_descriptors (self, g_value_get_boolean (value));
+      break;
     case L_SOCKET_PROP_STATE:
     case L_SOCKET_PROP_ERROR:
     case L_SOCKET_PROP_SERVER_NAME:
@@ -105,6 +114,7 @@ l_socket_set_property (GObject      *object,
     case L_SOCKET_PROP_VALID:
     case L_SOCKET_PROP_ADDRESS:
     case L_SOCKET_PROP_PEER_CREDENTIALS:
+    case L_SOCKET_PROP_REFUSED_DESCRIPTORS:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -308,6 +318,35 @@ l_socket_install_properties (GObjectClass *object_class)
                          0, G_MAXUINT64, 1,
                          G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
+  /**
+   * LSocket:count-descriptors: (getter get_count_descriptors) (setter set_count_descriptors)
+   *
+   * Whether [property@LSocket.Socket:refused-descriptors] counts, which makes each reading a little slower.
+   *
+   * Since: 1.0
+   */
+  l_socket_props[L_SOCKET_PROP_COUNT_DESCRIPTORS] =
+    g_param_spec_boolean ("count-descriptors", NULL, NULL,
+                          FALSE,
+                          G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LSocket:refused-descriptors: (getter get_refused_descriptors)
+   *
+   * How often the peer has passed file descriptors with what it sent, in this connection, while
+   * [property@LSocket.Socket:count-descriptors] was %TRUE.
+   *
+   * Nobody asks for any here. On Linux from 6.16 on a client that wants to pass some to a server is refused by the kernel,
+   * and nothing is sent. Otherwise the bytes arrive and the kernel closes the descriptors; they are never this process's.
+   * On Windows there is no such thing.
+   *
+   * Since: 1.0
+   */
+  l_socket_props[L_SOCKET_PROP_REFUSED_DESCRIPTORS] =
+    g_param_spec_uint ("refused-descriptors", NULL, NULL,
+                       0, G_MAXUINT, 0,
+                       G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
   g_object_class_install_properties (object_class, G_N_ELEMENTS (l_socket_props), l_socket_props);
 }
 
@@ -487,31 +526,6 @@ l_socket_get_address (LSocket *self)
 }
 
 /**
- * l_socket_get_peer_credentials: (get-property peer-credentials)
- * @self: a socket
- *
- * Gets who is at the other end, as far as the system tells. Those of a client are of the moment when it connected, those of
- * a server of the moment when it began to listen; a reference to them may be kept longer than the connection.
- *
- * Returns: (transfer none) (nullable): the credentials; %NULL while there is no connection
- *
- * Since: 1.0
- */
-LCredentials *
-l_socket_get_peer_credentials (LSocket *self)
-{
-  LSocketPrivate *priv;
-
-  g_return_val_if_fail (L_IS_SOCKET (self), NULL);
-
-  priv = l_socket_get_private (self);
-  if (priv->peer_credentials == NULL && l_socket_is_valid (self))
-    priv->peer_credentials = l_credentials_new_for_peer (priv->transport.descriptor);
-
-  return l_socket_is_valid (self) ? priv->peer_credentials : NULL;
-}
-
-/**
  * l_socket_get_half_open: (get-property half-open)
  * @self: a socket
  *
@@ -553,55 +567,6 @@ l_socket_set_half_open (LSocket  *self,
 
   priv->half_open = half_open;
   g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_HALF_OPEN]);
-}
-
-/**
- * l_socket_get_peer_policy: (get-property peer-policy)
- * @self: a socket
- *
- * Gets which servers the socket talks to.
- *
- * Returns: the policy
- *
- * Since: 1.0
- */
-LPeerPolicy
-l_socket_get_peer_policy (LSocket *self)
-{
-  g_return_val_if_fail (L_IS_SOCKET (self), L_PEER_POLICY_AUTO);
-
-  return l_socket_get_private (self)->peer_policy;
-}
-
-/**
- * l_socket_set_peer_policy: (set-property peer-policy)
- * @self: an unconnected socket
- * @policy: the policy
- *
- * Sets which servers the socket talks to. In another state it is a warning and does nothing.
- *
- * Since: 1.0
- */
-void
-l_socket_set_peer_policy (LSocket     *self,
-                          LPeerPolicy  policy)
-{
-  LSocketPrivate *priv;
-
-  g_return_if_fail (L_IS_SOCKET (self));
-
-  priv = l_socket_get_private (self);
-  if (priv->state != L_SOCKET_STATE_UNCONNECTED)
-    {
-      g_warning ("%s: the socket is not unconnected", G_STRFUNC);
-      return;
-    }
-
-  if (priv->peer_policy == policy)
-    return;
-
-  priv->peer_policy = policy;
-  g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_PEER_POLICY]);
 }
 
 /**

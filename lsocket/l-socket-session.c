@@ -512,4 +512,6 @@ l_socket_watch_func (LReactorWatch *watch,
 
   if (!end_closed_elsewhere (priv->self))
     l_io_device_dispatch (l_socket_get_device (priv->self), condition);
+  if (G_UNLIKELY (priv->transport.counts_passed))
+    l_socket_notify_passed (priv->self);
 }

@@ -167,6 +167,16 @@ LSOCKET_AVAILABLE_IN_1_0
 void            l_socket_end_handshake        (LSocket *self);
 
 LSOCKET_AVAILABLE_IN_1_0
+gboolean        l_socket_get_count_descriptors   (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_socket_set_count_descriptors   (LSocket *self,
+                                                  gboolean count_descriptors);
+
+LSOCKET_AVAILABLE_IN_1_0
+guint           l_socket_get_refused_descriptors (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
 gintptr  l_socket_get_socket_descriptor (LSocket *self);
 
 LSOCKET_AVAILABLE_IN_1_0

@@ -28,11 +28,13 @@ typedef struct
   int     (* listen)        (int fd, int backlog);
   int     (* accept)        (int fd, int flags);
   ssize_t (* recv)          (int fd, void *buffer, size_t count, int flags);
+  ssize_t (* recvmsg)       (int fd, struct msghdr *message, int flags);
   ssize_t (* sendmsg)       (int fd, const struct msghdr *message, int flags);
   int     (* shutdown)      (int fd, int how);
   int     (* close)         (int fd);
   int     (* poll)          (struct pollfd *fds, nfds_t n_fds, int msecs);
   int     (* getsockopt)    (int fd, int level, int option, void *value, socklen_t *length);
+  int     (* setsockopt)    (int fd, int level, int option, const void *value, socklen_t length);
   int     (* getsockname)   (int fd, struct sockaddr *address, socklen_t *length);
   int     (* getpeername)   (int fd, struct sockaddr *address, socklen_t *length);
   int     (* open)          (const char *path, int flags, mode_t mode);

@@ -17,6 +17,8 @@ typedef struct
   LReactorWatch  watch;
   LReactor      *reactor;    /* (unowned) (nullable): NULL: no loop serves it */
   gintptr        descriptor; /* -1: none */
+  gboolean       counts_passed; /* descriptors that the peer passes */
+  int            n_passed;   /* (atomic): messages that came with some, which are closed */
 #ifdef G_OS_WIN32
   GMutex         lock;       /* of what follows */
   struct _LPipe *pipe;       /* (owned) (nullable): the operations under way, while there is a descriptor */

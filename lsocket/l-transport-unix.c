@@ -215,6 +215,23 @@ l_transport_check_connected (LTransport *self,
   return G_POLLABLE_RETURN_FAILED;
 }
 
+/* Without room for them the kernel closes what was passed, and says so. That costs more than recv(), which does not say. */
+static gssize
+receive_and_count (LTransport *self,
+                   void       *buffer,
+                   gsize       count)
+{
+  struct iovec vector = { buffer, count };
+  struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+  gssize result;
+
+  L_SYSTEM_RETRY (result, l_system.recvmsg ((int) self->descriptor, &message, 0));
+  if (result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0)
+    g_atomic_int_inc (&self->n_passed);
+
+  return result;
+}
+
 GPollableReturn
 l_transport_read (LTransport *self,
                   void       *buffer,
@@ -224,7 +241,10 @@ l_transport_read (LTransport *self,
 {
   gssize result;
 
-  L_SYSTEM_RETRY (result, l_system.recv ((int) self->descriptor, buffer, count, 0));
+  if (G_UNLIKELY (self->counts_passed))
+    result = receive_and_count (self, buffer, count);
+  else
+    L_SYSTEM_RETRY (result, l_system.recv ((int) self->descriptor, buffer, count, 0));
   if (result >= 0)
     {
       *n_read = result;

@@ -227,6 +227,8 @@ static const Property socket_properties[] = {
   { "peer-policy", l_peer_policy_get_type, 0, RW, "((LPeerPolicy) L_PEER_POLICY_AUTO)" },
   { "idle-timeout", NULL, G_TYPE_INT, RW, "0" },
   { "min-progress", NULL, G_TYPE_UINT64, RW, "1" },
+  { "count-descriptors", NULL, G_TYPE_BOOLEAN, RW, "FALSE" },
+  { "refused-descriptors", NULL, G_TYPE_UINT, R, "0" },
 };
 
 static const Property server_properties[] = {

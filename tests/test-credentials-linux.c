@@ -14,14 +14,8 @@
 #include <unistd.h>
 
 #include "lsocket/l-credentials-private.h"
+#include "lsocket/l-options-unix-private.h"
 #include "lsocket/l-system-private.h"
-
-#ifndef SO_PEERGROUPS
-# define SO_PEERGROUPS 59
-#endif
-#ifndef SO_PEERPIDFD
-# define SO_PEERPIDFD 77
-#endif
 
 #define NOBODY 65534
 #define SOMEBODY 65533

@@ -26,8 +26,8 @@ static char *directory;
 /* The table */
 
 #define CALLS(X) \
-  X (socket) X (connect) X (bind) X (listen) X (accept) X (recv) X (sendmsg) X (shutdown) X (close) X (poll) \
-  X (getsockopt) X (getsockname) X (getpeername) X (open) X (flock) X (set_flags) X (fstat) X (fstatat) \
+  X (socket) X (connect) X (bind) X (listen) X (accept) X (recv) X (recvmsg) X (sendmsg) X (shutdown) X (close) X (poll) \
+  X (getsockopt) X (setsockopt) X (getsockname) X (getpeername) X (open) X (flock) X (set_flags) X (fstat) X (fstatat) \
   X (fchmod) X (fchmodat) X (unlinkat) X (epoll_create1) X (epoll_ctl) X (epoll_wait)
 
 typedef enum
@@ -57,6 +57,7 @@ static const int call_errors[N_CALLS][12] = {
   [CALL_close] = { EINTR, EIO },
   [CALL_poll] = { EINTR, ENOMEM, EINVAL },
   [CALL_getsockopt] = { ENOPROTOOPT, ENOTSOCK, ENOBUFS, ENOMEM },
+  [CALL_setsockopt] = { ENOPROTOOPT, EINVAL, ENOMEM },
   [CALL_getsockname] = { ENOBUFS, ENOTSOCK },
   [CALL_getpeername] = { ENOBUFS, ENOTCONN },
   [CALL_open] = { EINTR, EMFILE, ENFILE, ENOENT, EACCES, ENOMEM, ELOOP, ENOTDIR, ENOSPC, EROFS },
@@ -235,6 +236,8 @@ UNCHECKED (connect, (int fd, const struct sockaddr *address, socklen_t length))
 UNCHECKED (shutdown, (int fd, int how))
 UNCHECKED (poll, (struct pollfd *fds, nfds_t n_fds, int msecs))
 UNCHECKED (getsockopt, (int fd, int level, int option, void *value, socklen_t *length))
+UNCHECKED (setsockopt, (int fd, int level, int option, const void *value, socklen_t length))
+UNCHECKED (recvmsg, (int fd, struct msghdr *message, int flags))
 UNCHECKED (getsockname, (int fd, struct sockaddr *address, socklen_t *length))
 UNCHECKED (getpeername, (int fd, struct sockaddr *address, socklen_t *length))
 UNCHECKED (fstat, (int fd, struct stat *status))
@@ -249,6 +252,9 @@ FAKE (int, shutdown, (int fd, int how), (fd, how))
 FAKE (int, poll, (struct pollfd *fds, nfds_t n_fds, int msecs), (fds, n_fds, msecs))
 FAKE (int, getsockopt, (int fd, int level, int option, void *value, socklen_t *length),
       (fd, level, option, value, length))
+FAKE (int, setsockopt, (int fd, int level, int option, const void *value, socklen_t length),
+      (fd, level, option, value, length))
+FAKE (ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 FAKE (int, getsockname, (int fd, struct sockaddr *address, socklen_t *length), (fd, address, length))
 FAKE (int, getpeername, (int fd, struct sockaddr *address, socklen_t *length), (fd, address, length))
 FAKE (int, open, (const char *path, int flags, mode_t mode), (path, flags, mode))
