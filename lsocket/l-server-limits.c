@@ -101,7 +101,7 @@ l_server_set_deadlines (LServer *self,
 
   if (priv->handshake_timeout > 0)
     l_socket_begin_handshake (socket, priv->handshake_timeout);
-  if (priv->idle_timeout > 0)
+  if (priv->idle_timeout > 0 && l_socket_get_idle_timeout (socket) <= 0)
     l_socket_set_idle_timeout (socket, priv->idle_timeout);
 }
 

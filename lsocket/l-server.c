@@ -521,7 +521,8 @@ install_properties (GObjectClass *object_class)
   /**
    * LServer:idle-timeout: (getter get_idle_timeout) (setter set_idle_timeout)
    *
-   * The [property@LSocket.Socket:idle-timeout] of connections when they are taken, in milliseconds; 0 or less: none is set.
+   * The [property@LSocket.Socket:idle-timeout] that connections get when they are taken, unless they have one, in
+   * milliseconds; 0 or less: none.
    *
    * Since: 1.0
    */

@@ -287,6 +287,67 @@ class TestErrors(TestCase):
                          LSocket.Socket().connect_to_server_sync, 'market', READ_WRITE, cancellable)
 
 
+class TestPeers(TestCase):
+    def connect_client(self, server):
+        client = LSocket.Socket()
+        client.connect_to_server('market', READ_WRITE)
+        self.assertEqual(client.get_state(), LSocket.SocketState.CONNECTED)
+        return client
+
+    def test_credentials(self):
+        server = LSocket.Server()
+        server.listen('market')
+        client = self.connect_client(server)
+        credentials = client.get_peer_credentials()
+        self.assertEqual(credentials.get_uid(), os.geteuid())
+        self.assertEqual(credentials.get_gid(), os.getegid())
+        self.assertEqual(credentials.get_pid(), os.getpid())
+        self.assertTrue(credentials.is_same_user())
+        self.assertIsNone(credentials.get_sid())
+        if credentials.get_groups() is not None:
+            self.assertLessEqual(set(os.getgroups()), set(credentials.get_groups()) | {os.getegid()})
+        client.abort()
+        self.assertIsNone(client.props.peer_credentials)
+
+    def test_authorize(self):
+        server = LSocket.Server(peer_policy=LSocket.PeerPolicy.SAME_USER)
+        asked, errors = [], []
+
+        def authorize(_server, credentials):
+            asked.append(credentials.get_pid())
+            return len(asked) > 1
+
+        server.connect('authorize', authorize)
+        server.connect('error', lambda _server, error: errors.append(error))
+        server.listen('market')
+        refused = self.connect_client(server)
+        turn_until(lambda: refused.get_state() == LSocket.SocketState.UNCONNECTED)
+        self.assertEqual(refused.get_error(), LSocket.SocketError.PEER_CLOSED)
+        self.assertEqual(errors, [LSocket.SocketError.ACCESS])
+        self.assertFalse(server.has_pending_connections())
+
+        self.connect_client(server)
+        turn_until(server.has_pending_connections)
+        self.assertEqual(asked, [os.getpid()] * 2)
+
+    def test_limits(self):
+        server = LSocket.Server(max_connections=1, handshake_timeout=50)
+        server.listen('market')
+        clients = [self.connect_client(server) for _ in range(2)]
+        turn_until(server.has_pending_connections)
+        first = server.next_pending_connection()
+        turn_until(lambda: first.get_state() == LSocket.SocketState.UNCONNECTED)
+        self.assertEqual(first.get_error(), LSocket.SocketError.TIMEOUT)
+        turn_until(server.has_pending_connections)
+        second = server.next_pending_connection()
+        second.end_handshake()
+        self.assertEqual(len(clients), 2)
+
+    def test_not_activated(self):
+        self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.SERVER_NOT_FOUND,
+                         LSocket.Server().listen_activated, None)
+
+
 class TestServer(TestCase):
     def test_remove(self):
         path = os.path.join(self.directory, 'dead')
