@@ -77,8 +77,6 @@ LAsyncOperation *l_async_operation_new               (LReactor            *react
 /* Called where the callback comes, while the operation has not returned. */
 void             l_async_operation_watch_cancellable (LAsyncOperation     *self,
                                                       void              (* cancel) (LAsyncOperation *self));
-/* NULL: the stream has outlived it. */
-LIODevice       *l_async_operation_ref_device        (LAsyncOperation     *self);
 /* For one that has no error yet; FALSE: it is not cancelled. */
 gboolean         l_async_operation_set_cancelled     (LAsyncOperation     *self);
 

@@ -230,15 +230,6 @@ l_async_operation_watch_cancellable (LAsyncOperation *self,
     on_cancelled (self->cancellable, self);
 }
 
-LIODevice *
-l_async_operation_ref_device (LAsyncOperation *self)
-{
-  if (self->link == NULL)
-    return L_IO_DEVICE (g_object_ref (self->source_object));
-
-  return l_stream_link_ref_device (self->link);
-}
-
 gboolean
 l_async_operation_set_cancelled (LAsyncOperation *self)
 {

@@ -49,7 +49,7 @@ l_io_device_answer_write (LIODevice *self)
 static void
 cancel_write (LAsyncOperation *operation)
 {
-  g_autoptr(LIODevice) self = l_async_operation_ref_device (operation);
+  g_autoptr(LIODevice) self = l_io_device_ref_for_operation (operation);
   LIODevicePrivate *priv;
 
   if (self == NULL)

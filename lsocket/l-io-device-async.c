@@ -190,10 +190,19 @@ l_io_device_answer_direct_read (LIODevice *self,
   l_async_operation_return (operation);
 }
 
+LIODevice *
+l_io_device_ref_for_operation (LAsyncOperation *operation)
+{
+  if (operation->link == NULL)
+    return L_IO_DEVICE (g_object_ref (operation->source_object));
+
+  return l_stream_link_ref_device (operation->link);
+}
+
 static void
 cancel_read (LAsyncOperation *operation)
 {
-  g_autoptr(LIODevice) self = l_async_operation_ref_device (operation);
+  g_autoptr(LIODevice) self = l_io_device_ref_for_operation (operation);
   LIODevicePrivate *priv;
 
   if (self == NULL)

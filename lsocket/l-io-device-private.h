@@ -279,6 +279,8 @@ void              l_io_device_start_read        (LIODevice     *self,
                                                  LReadKind      kind,
                                                  void          *buffer,
                                                  gsize          count);
+/* NULL: its stream has outlived the device. */
+LIODevice        *l_io_device_ref_for_operation (LAsyncOperation *operation);
 /* FALSE: no loop of this thread goes on with what begins here. */
 gboolean          l_io_device_is_served         (LIODevice     *self);
 /* Answers the read that is under way, if there is one and it can be; the callback may run at once. */
