@@ -79,19 +79,34 @@ check_plain (const char       *name,
   return TRUE;
 }
 
+/* Windows counts what it stores: units of UTF-16. */
+static gsize
+get_length (const char       *address,
+            const LNameRules *rules)
+{
+  g_autofree gunichar2 *wide = NULL;
+  glong length;
+
+  if (rules->pipes)
+    wide = g_utf8_to_utf16 (address, -1, NULL, &length, NULL);
+
+  return wide != NULL ? (gsize) length : strlen (address);
+}
+
 static gboolean
 check_length (const char       *address,
               const LNameRules *rules,
               LOperation        operation,
               GError          **error)
 {
-  gsize length = strlen (address);
+  gsize length = get_length (address, rules);
 
   if (length <= rules->max_length)
     return TRUE;
 
   l_error_set (error, operation, address, L_SOCKET_ERROR_SERVER_NOT_FOUND,
-               N_("The address has %lu bytes and the system takes at most %lu"),
+               rules->pipes ? N_("The address has %lu characters and the system takes at most %lu")
+                            : N_("The address has %lu bytes and the system takes at most %lu"),
                (gulong) length, (gulong) rules->max_length);
   return FALSE;
 }

@@ -235,12 +235,33 @@ test_length (gconstpointer data)
       return;
     }
 
-  expected = g_strdup_printf ("%s”: The address has %u bytes and the system takes at most %u", name,
-                              (guint) row->length, (guint) row->rules->max_length);
+  expected = g_strdup_printf ("%s”: The address has %u %s and the system takes at most %u", name, (guint) row->length,
+                              row->rules->pipes ? "characters" : "bytes", (guint) row->rules->max_length);
   g_assert_null (address);
   g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_SERVER_NOT_FOUND);
   g_assert_true (g_str_has_prefix (error->message, "Cannot listen on “"));
   g_assert_true (g_str_has_suffix (error->message, expected));
+}
+
+static void
+test_pipe_utf16 (void)
+{
+  g_autoptr(GString) name = g_string_new (NULL);
+  g_autofree char *longest = NULL;
+  g_autofree char *too_long = NULL;
+  LNameKind kind;
+
+  g_test_summary ("The name of a pipe is counted as Windows stores it: ä is one unit, 😀 two");
+
+  for (guint i = 0; i < 245; i++)
+    g_string_append (name, "ä");
+  g_string_append (name, "😀");
+  longest = l_name_resolve (name->str, PLAIN, &windows_rules, L_OPERATION_CONNECT, &kind, NULL);
+  g_assert_nonnull (longest);
+
+  g_string_append_c (name, 'x');
+  too_long = l_name_resolve (name->str, PLAIN, &windows_rules, L_OPERATION_CONNECT, &kind, NULL);
+  g_assert_null (too_long);
 }
 
 static void
@@ -341,6 +362,7 @@ main (int   argc,
   for (gsize i = 0; i < G_N_ELEMENTS (path_cases); i++)
     add_case ("from-path", path_cases[i].test, &path_cases[i], test_path);
 
+  g_test_add_func ("/name/pipe-utf16", test_pipe_utf16);
   g_test_add_func ("/name/invalid-utf8-message", test_invalid_utf8_message);
   g_test_add_func ("/name/long-directory", test_long_directory);
   g_test_add_func ("/name/round-trip", test_round_trip);
