@@ -175,7 +175,7 @@ static void
 become (uid_t uid)
 {
   if (seteuid (0) < 0 || setgroups (0, NULL) < 0 || setgid (uid) < 0 || setuid (uid) < 0)
-    _exit (9);
+    test_exit_child (9);
 }
 
 static socklen_t
@@ -196,7 +196,7 @@ raw_listen (const char *path)
   int fd = socket (AF_UNIX, SOCK_STREAM, 0);
 
   if (bind (fd, (struct sockaddr *) &address, length) < 0 || listen (fd, 1) < 0)
-    _exit (8);
+    test_exit_child (8);
   return fd;
 }
 
@@ -213,7 +213,7 @@ run_as (uid_t         uid,
       become (uid);
       umask (0);
       func (path);
-      _exit (0);
+      test_exit_child (0);
     }
 
   g_assert_cmpint (waitpid (child, &status, 0), ==, child);
@@ -226,35 +226,35 @@ static void
 squat_file (const char *path)
 {
   if (!g_file_set_contents (path, "mine", -1, NULL) || chmod (path, 0666) < 0)
-    _exit (1);
+    test_exit_child (1);
 }
 
 static void
 squat_directory (const char *path)
 {
   if (g_mkdir (path, 0777) < 0)
-    _exit (1);
+    test_exit_child (1);
 }
 
 static void
 squat_fifo (const char *path)
 {
   if (mkfifo (path, 0666) < 0)
-    _exit (1);
+    test_exit_child (1);
 }
 
 static void
 squat_link (const char *path)
 {
   if (symlink ("/dev/full", path) < 0)
-    _exit (1);
+    test_exit_child (1);
 }
 
 static void
 squat_dangling_link (const char *path)
 {
   if (symlink ("nowhere", path) < 0)
-    _exit (1);
+    test_exit_child (1);
 }
 
 static void
@@ -286,7 +286,7 @@ squat_silent_socket (const char *path)
       g_autofree char *number = g_strdup_printf ("%d", child);
 
       if (!g_file_set_contents (note, number, -1, NULL))
-        _exit (1);
+        test_exit_child (1);
       return;
     }
 
@@ -417,7 +417,7 @@ lock_and_stay (const char *directory)
   int fd = open (directory, O_RDONLY);
 
   if (fd < 0 || flock (fd, LOCK_EX) < 0)
-    _exit (1);
+    test_exit_child (1);
   alarm (60);
   while (TRUE)
     pause ();
@@ -498,18 +498,18 @@ attack (const Names *names)
             fcntl (fd, F_SETFL, 0);
             setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
             if (send (fd, "steal", 5, 0) == 5 && recv (fd, &byte, 1, 0) > 0)
-              _exit (1);
+              test_exit_child (1);
           }
         close (fd);
 
         fd = socket (AF_UNIX, SOCK_STREAM, 0);
         if (bind (fd, (struct sockaddr *) &address, length) == 0)
-          _exit (2);
+          test_exit_child (2);
         close (fd);
 
         if (all[i][0] == '/' &&
             (unlink (all[i]) == 0 || rename (all[i], "/tmp/stolen") == 0 || chmod (all[i], 0777) == 0))
-          _exit (3);
+          test_exit_child (3);
       }
 }
 

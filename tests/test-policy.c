@@ -39,10 +39,9 @@ become (uid_t uid,
         gid_t gid,
         gid_t group)
 {
-
   /* Root's rights, which the effective user may have laid down, to give them away for good. */
   if (seteuid (0) < 0 || setegid (0) < 0 || setgroups (1, &group) < 0 || setgid (gid) < 0 || setuid (uid) < 0)
-    _exit (9);
+    test_exit_child (9);
 }
 
 static int
@@ -85,9 +84,10 @@ start_client (const char *name,
   become (uid, gid, group);
   fd = make_raw_address (name, &address, &length);
   if (connect (fd, (struct sockaddr *) &address, length) < 0)
-    _exit (CANNOT_CONNECT);
+    test_exit_child (CANNOT_CONNECT);
   send (fd, "ping", 4, MSG_NOSIGNAL);
-  _exit (recv (fd, answer, sizeof answer, 0) > 0 ? IS_SERVED : IS_CLOSED);
+  test_exit_child (recv (fd, answer, sizeof answer, 0) > 0 ? IS_SERVED : IS_CLOSED);
+  return 0;
 }
 
 static int
@@ -281,7 +281,7 @@ test_refused_flood (void)
           int fd = make_raw_address (name, &address, &length);
 
           if (connect (fd, (struct sockaddr *) &address, length) < 0)
-            _exit (0);
+            test_exit_child (0);
           close (fd);
         }
     }
@@ -329,13 +329,13 @@ test_per_user (void)
           int fd = make_raw_address (name, &address, &length);
 
           if (connect (fd, (struct sockaddr *) &address, length) < 0)
-            _exit (1);
+            test_exit_child (1);
           /* The first stay, as many as there may be. */
           if (i >= 900)
             close (fd);
         }
       if (write (pipes[1], "d", 1) != 1)
-        _exit (2);
+        test_exit_child (2);
       pause ();
     }
   while (!test_raw_is_waiting (pipes[0]))
@@ -375,11 +375,11 @@ start_impostor (const char *name)
 
       become (STRANGER, STRANGER, STRANGER);
       if (listen (fd, 8) < 0)
-        _exit (9);
+        test_exit_child (9);
       accepted = accept (fd, NULL, NULL);
       while ((n = recv (accepted, buffer, sizeof buffer, 0)) > 0)
         n_received += n;
-      _exit (n_received);
+      test_exit_child (n_received);
     }
 
   close (fd);

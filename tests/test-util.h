@@ -60,6 +60,10 @@ void        test_let_system_tell      (void);
 /* Of the process; on Windows its handles. */
 guint       test_count_descriptors    (void);
 
+/* Ends a child that was forked; not on Windows. It never returns, but the compiler is not to know: it would forget what
+ * the functions of the parent hold, and Valgrind would miss that. */
+void        test_exit_child           (int            status);
+
 /* g_test_add_func() and g_test_add_data_func() for cases that leave no descriptor behind. */
 void        test_add                  (const char    *path,
                                        GTestFunc      func);
