@@ -2926,10 +2926,12 @@ run_once (void  (* go) (Run *),
   test_raw_close (run.listener);
   run.listener = -1;
   test_turn_all ();
+  /* A late event may drop it. */
+  TEST_TURN_UNTIL (run.socket == NULL ||
+                   (l_socket_get_state (run.socket) == L_SOCKET_STATE_UNCONNECTED && run.n_closing == 0));
+  test_turn_all ();
   if (run.socket != NULL)
     {
-      TEST_TURN_UNTIL (l_socket_get_state (run.socket) == L_SOCKET_STATE_UNCONNECTED && run.n_closing == 0);
-      test_turn_all ();
       g_assert_cmpint (run.trace->state, ==, L_SOCKET_STATE_UNCONNECTED);
       g_assert_cmpint (run.trace->reached, ==, run.trace->ended);
     }
