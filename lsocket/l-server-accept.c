@@ -215,28 +215,15 @@ l_server_real_incoming_connection (LServer *self,
 
 /* Handing out */
 
-static void
-on_connection_ended (LSocket  *socket,
-                     gpointer  server)
-{
-  LServerPrivate *priv = l_server_get_private (server);
-
-  g_hash_table_remove (priv->connections, socket);
-}
-
 static LSocket *
 hand_out (LServer *self,
           LSocket *socket)
 {
-  LServerPrivate *priv = l_server_get_private (self);
-
-  if (l_socket_get_state (socket) != L_SOCKET_STATE_UNCONNECTED)
-    {
-      g_hash_table_add (priv->connections, g_object_ref (socket));
-      l_socket_set_end_func (socket, on_connection_ended, &priv->weak_ref);
-    }
+  l_server_hold_connection (self, socket);
   l_server_set_deadlines (self, socket);
   l_socket_start (socket);
+  /* Last: who is told of it may do anything. */
+  l_server_show_connection (self, socket);
 
   return socket;
 }
@@ -276,19 +263,6 @@ l_server_fail_accept_tasks (LServer *self)
       g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "%s", _("The server does not listen"));
       g_object_unref (task);
     }
-}
-
-void
-l_server_release_connections (LServer *self)
-{
-  LServerPrivate *priv = l_server_get_private (self);
-  GHashTableIter iter;
-  gpointer socket;
-
-  g_hash_table_iter_init (&iter, priv->connections);
-  while (g_hash_table_iter_next (&iter, &socket, NULL))
-    l_socket_set_end_func (socket, NULL, NULL);
-  g_hash_table_remove_all (priv->connections);
 }
 
 /* Public */

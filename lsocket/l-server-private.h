@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "l-connection-list-private.h"
 #include "l-listener-private.h"
 #include "l-server.h"
 #include "l-server-slot-private.h"
@@ -29,7 +30,10 @@ typedef struct
 
   GQueue          pending;          /* (element-type LSocket) (owned) */
   GQueue          accept_tasks;     /* (element-type GTask) (owned) */
-  GHashTable     *connections;      /* (element-type LSocket) (owned): handed out and not yet unconnected */
+  GHashTable     *connections;      /* (element-type LSocket guint) (owned): handed out and not yet unconnected, with
+                                     * the number of each */
+  guint           n_handed_out;     /* so far */
+  LConnectionList *connection_list; /* (owned) (nullable): of these, once it was asked for */
 
   GRefString     *server_name;      /* (owned) (nullable) */
   GRefString     *full_server_name; /* (owned) (nullable) */
@@ -103,6 +107,13 @@ void            l_server_real_incoming_connection (LServer       *self,
 void            l_server_update_condition         (LServer       *self);
 void            l_server_end_pause                (LServer       *self);
 void            l_server_fail_accept_tasks        (LServer       *self);
+
+/* l-server-connections.c: those that are handed out. */
+void            l_server_hold_connection          (LServer       *self,
+                                                   LSocket       *socket);
+/* One that is held, now that it is ready for the program. */
+void            l_server_show_connection          (LServer       *self,
+                                                   LSocket       *socket);
 void            l_server_release_connections      (LServer       *self);
 
 G_END_DECLS

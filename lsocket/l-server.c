@@ -65,9 +65,10 @@ typedef enum
   PROP_MAX_CONNECTIONS_PER_USER,
   PROP_HANDSHAKE_TIMEOUT,
   PROP_IDLE_TIMEOUT,
+  PROP_CONNECTIONS,
 } LServerProperty;
 
-static GParamSpec *props[PROP_IDLE_TIMEOUT + 1];
+static GParamSpec *props[PROP_CONNECTIONS + 1];
 
 typedef enum
 {
@@ -198,6 +199,7 @@ l_server_finalize (GObject *object)
   g_clear_pointer (&priv->reactor, l_reactor_unref);
   g_weak_ref_clear (&priv->weak_ref);
   g_hash_table_unref (priv->connections);
+  g_clear_object (&priv->connection_list);
   g_free (priv->error_string);
 
   G_OBJECT_CLASS (l_server_parent_class)->finalize (object);
@@ -261,6 +263,9 @@ l_server_get_property (GObject    *object,
     case PROP_IDLE_TIMEOUT:
       g_value_set_int (value, l_server_get_idle_timeout (self));
       break;
+    case PROP_CONNECTIONS:
+      g_value_set_object (value, l_server_get_connections (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -311,6 +316,7 @@ l_server_set_property (GObject      *object,
     case PROP_ERROR_STRING:
     case PROP_SOCKET_DESCRIPTOR:
     case PROP_ADDRESS:
+    case PROP_CONNECTIONS:
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
@@ -530,6 +536,23 @@ install_properties (GObjectClass *object_class)
     g_param_spec_int ("idle-timeout", NULL, NULL,
                       G_MININT, G_MAXINT, 0,
                       G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LServer:connections: (getter get_connections)
+   *
+   * The connections that were taken and have not ended, a [iface@Gio.ListModel] of [class@LSocket.Socket]s, the oldest
+   * first. A list in a window can show them; it is always the same object, and made when it is first asked for.
+   *
+   * A connection is in it from when it is taken, with all that the taking function does, and leaves it just before its
+   * [property@LSocket.Socket:state] tells that it is unconnected. Those that wait to be taken are not in it. The list
+   * changes in the thread that runs the main context of the server only, and is empty when the server is gone.
+   *
+   * Since: 1.0
+   */
+  props[PROP_CONNECTIONS] =
+    g_param_spec_object ("connections", NULL, NULL,
+                         G_TYPE_LIST_MODEL,
+                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
 }

@@ -101,6 +101,9 @@ LSocket *l_server_accept_finish           (LServer      *self,
                                            GError      **error);
 
 LSOCKET_AVAILABLE_IN_1_0
+GListModel     *l_server_get_connections             (LServer *self);
+
+LSOCKET_AVAILABLE_IN_1_0
 const char     *l_server_get_server_name             (LServer *self);
 
 LSOCKET_AVAILABLE_IN_1_0

@@ -55,23 +55,6 @@ return_tasks (GSList       *tasks,
 
 /* The end */
 
-static void
-call_end_func (LSocket *self)
-{
-  LSocketPrivate *priv = l_socket_get_private (self);
-  g_autoptr(GObject) object = NULL;
-  LSocketEndFunc func;
-
-  l_io_device_lock (l_socket_get_device (self));
-  func = g_steal_pointer (&priv->end_func);
-  if (func != NULL)
-    object = g_weak_ref_get (priv->end_object);
-  l_io_device_unlock (l_socket_get_device (self));
-
-  if (object != NULL)
-    func (self, object);
-}
-
 /* From CONNECTED or CLOSING to UNCONNECTED, with all its signals. FALSE when a handler has begun something new. */
 static gboolean
 finish (LSocket      *self,
@@ -86,8 +69,6 @@ finish (LSocket      *self,
 
   l_socket_begin_change (self);
   l_socket_tear_down (self);
-  /* The server lets go first: a handler may drop it. */
-  call_end_func (self);
   l_socket_set_names (self, NULL, NULL);
 
   unchanged = l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED) &&

@@ -99,6 +99,23 @@ l_socket_begin_change (LSocket *self)
   g_object_freeze_notify (G_OBJECT (self));
 }
 
+static void
+call_end_func (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GObject) object = NULL;
+  LSocketEndFunc func;
+
+  l_io_device_lock (l_socket_get_device (self));
+  func = g_steal_pointer (&priv->end_func);
+  if (func != NULL)
+    object = g_weak_ref_get (priv->end_object);
+  l_io_device_unlock (l_socket_get_device (self));
+
+  if (object != NULL)
+    func (self, object);
+}
+
 gboolean
 l_socket_end_change (LSocket      *self,
                      LSocketState  state)
@@ -118,6 +135,9 @@ l_socket_end_change (LSocket      *self,
     }
   g_object_thaw_notify (object);
 
+  /* The server lets go, and shows it, before the state is told. */
+  if (state == L_SOCKET_STATE_UNCONNECTED)
+    call_end_func (self);
   if (is_unchanged (priv, session, state))
     g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_STATE]);
   if (is_unchanged (priv, session, state))
