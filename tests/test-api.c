@@ -402,6 +402,14 @@ test_setters_socket (void)
   g_assert_true (l_socket_get_half_open (socket));
   l_socket_set_connect_timeout (socket, -1);
   g_assert_cmpint (l_socket_get_connect_timeout (socket), ==, -1);
+  l_socket_set_peer_policy (socket, L_PEER_POLICY_SAME_USER);
+  g_assert_cmpint (l_socket_get_peer_policy (socket), ==, L_PEER_POLICY_SAME_USER);
+  l_socket_set_idle_timeout (socket, 7);
+  g_assert_cmpint (l_socket_get_idle_timeout (socket), ==, 7);
+  l_socket_set_min_progress (socket, G_MAXUINT64);
+  g_assert_true (l_socket_get_min_progress (socket) == G_MAXUINT64);
+  l_socket_set_count_descriptors (socket, TRUE);
+  g_assert_true (l_socket_get_count_descriptors (socket));
 }
 
 static void
@@ -418,6 +426,16 @@ test_setters_server (void)
   g_assert_cmpint (l_server_get_listen_backlog (server), ==, 5);
   l_server_set_unlink_on_close (server, FALSE);
   g_assert_false (l_server_get_unlink_on_close (server));
+  l_server_set_peer_policy (server, L_PEER_POLICY_ANY);
+  g_assert_cmpint (l_server_get_peer_policy (server), ==, L_PEER_POLICY_ANY);
+  l_server_set_max_connections (server, 3);
+  g_assert_cmpint (l_server_get_max_connections (server), ==, 3);
+  l_server_set_max_connections_per_user (server, 2);
+  g_assert_cmpint (l_server_get_max_connections_per_user (server), ==, 2);
+  l_server_set_handshake_timeout (server, 100);
+  g_assert_cmpint (l_server_get_handshake_timeout (server), ==, 100);
+  l_server_set_idle_timeout (server, -1);
+  g_assert_cmpint (l_server_get_idle_timeout (server), ==, -1);
 }
 
 /* What the accessors say of an object on which nothing was called yet. */
@@ -680,6 +698,17 @@ check_critical_socket (gpointer self)
   ASSERT_CRITICAL (l_socket_set_half_open (self, TRUE));
   ASSERT_CRITICAL (l_socket_get_connect_timeout (self));
   ASSERT_CRITICAL (l_socket_set_connect_timeout (self, 1));
+  ASSERT_CRITICAL (g_assert_null (l_socket_get_peer_credentials (self)));
+  ASSERT_CRITICAL (g_assert_cmpint (l_socket_get_peer_policy (self), ==, L_PEER_POLICY_AUTO));
+  ASSERT_CRITICAL (l_socket_set_peer_policy (self, L_PEER_POLICY_ANY));
+  ASSERT_CRITICAL (l_socket_get_idle_timeout (self));
+  ASSERT_CRITICAL (l_socket_set_idle_timeout (self, 1));
+  ASSERT_CRITICAL (l_socket_get_min_progress (self));
+  ASSERT_CRITICAL (l_socket_set_min_progress (self, 1));
+  ASSERT_CRITICAL (l_socket_end_handshake (self));
+  ASSERT_CRITICAL (g_assert_false (l_socket_get_count_descriptors (self)));
+  ASSERT_CRITICAL (l_socket_set_count_descriptors (self, TRUE));
+  ASSERT_CRITICAL (g_assert_cmpuint (l_socket_get_refused_descriptors (self), ==, 0));
   ASSERT_CRITICAL (g_assert_cmpint (l_socket_get_socket_descriptor (self), ==, -1));
   ASSERT_CRITICAL (g_assert_false (l_socket_set_socket_descriptor (self, 0, L_SOCKET_STATE_CONNECTED, mode, NULL)));
   ASSERT_CRITICAL (g_assert_false (l_socket_wait_for_connected (self, 0)));
@@ -695,6 +724,7 @@ check_critical_server (gpointer self)
   ASSERT_CRITICAL (g_assert_false (l_server_listen (self, "x", NULL)));
   ASSERT_CRITICAL (g_assert_false (l_server_listen_address (self, address, NULL)));
   ASSERT_CRITICAL (g_assert_false (l_server_listen_descriptor (self, 0, NULL)));
+  ASSERT_CRITICAL (g_assert_false (l_server_listen_activated (self, NULL, NULL)));
   ASSERT_CRITICAL (l_server_close (self));
   ASSERT_CRITICAL (g_assert_false (l_server_is_listening (self)));
   ASSERT_CRITICAL (g_assert_false (l_server_has_pending_connections (self)));
@@ -716,6 +746,32 @@ check_critical_server (gpointer self)
   ASSERT_CRITICAL (g_assert_null (l_server_get_address (self)));
   ASSERT_CRITICAL (l_server_get_unlink_on_close (self));
   ASSERT_CRITICAL (l_server_set_unlink_on_close (self, TRUE));
+  ASSERT_CRITICAL (g_assert_null (l_server_get_connections (self)));
+  ASSERT_CRITICAL (g_assert_cmpint (l_server_get_peer_policy (self), ==, L_PEER_POLICY_AUTO));
+  ASSERT_CRITICAL (l_server_set_peer_policy (self, L_PEER_POLICY_ANY));
+  ASSERT_CRITICAL (l_server_get_max_connections (self));
+  ASSERT_CRITICAL (l_server_set_max_connections (self, 1));
+  ASSERT_CRITICAL (l_server_get_max_connections_per_user (self));
+  ASSERT_CRITICAL (l_server_set_max_connections_per_user (self, 1));
+  ASSERT_CRITICAL (l_server_get_handshake_timeout (self));
+  ASSERT_CRITICAL (l_server_set_handshake_timeout (self, 1));
+  ASSERT_CRITICAL (l_server_get_idle_timeout (self));
+  ASSERT_CRITICAL (l_server_set_idle_timeout (self, 1));
+}
+
+static void
+check_critical_credentials (gpointer self)
+{
+  gsize n_groups;
+
+  ASSERT_CRITICAL (g_assert_cmpint (l_credentials_get_uid (self), ==, -1));
+  ASSERT_CRITICAL (g_assert_cmpint (l_credentials_get_gid (self), ==, -1));
+  ASSERT_CRITICAL (g_assert_null (l_credentials_get_groups (self, &n_groups)));
+  ASSERT_CRITICAL (g_assert_cmpint (l_credentials_get_pid (self), ==, -1));
+  ASSERT_CRITICAL (g_assert_cmpint (l_credentials_get_pidfd (self), ==, -1));
+  ASSERT_CRITICAL (g_assert_null (l_credentials_get_sid (self)));
+  ASSERT_CRITICAL (g_assert_null (l_credentials_get_security_label (self)));
+  ASSERT_CRITICAL (g_assert_false (l_credentials_is_same_user (self)));
 }
 
 typedef struct
@@ -728,6 +784,7 @@ static const CriticalCase critical_cases[] = {
   { "io-device", check_critical_device },
   { "socket", check_critical_socket },
   { "server", check_critical_server },
+  { "credentials", check_critical_credentials },
 };
 
 static void
