@@ -53,9 +53,30 @@ class TestEnumerations(TestCase):
         self.assertEqual(str(READ_WRITE | LSocket.OpenMode.UNBUFFERED), 'OpenMode.READ_WRITE|UNBUFFERED')
         self.assertEqual(str(LSocket.ServerOptions(64 + 8)), 'ServerOptions.ABSTRACT_NAMESPACE|64')
 
+    def test_print_policy(self):
+        self.assertEqual(str(LSocket.Server().props.peer_policy), 'PeerPolicy.AUTO')
+
     def test_values(self):
         self.assertEqual(LSocket.SocketState.CONNECTED, 3)
         self.assertEqual(LSocket.SocketState.CONNECTED.value_nick, 'connected')
+
+
+class TestCredentials(TestCase):
+    def test_known(self):
+        client, _peer = self.connect()
+        credentials = client.get_peer_credentials()
+        self.assertEqual((credentials.uid, credentials.gid, credentials.pid), (os.geteuid(), os.getegid(), os.getpid()))
+        self.assertEqual(repr(credentials), f'<Credentials uid={os.geteuid()} gid={os.getegid()} pid={os.getpid()}>')
+        self.assertEqual(credentials.groups or [], credentials.get_groups())
+        self.assertEqual(credentials.security_label, credentials.get_security_label())
+
+    def test_unknown(self):
+        credentials = LSocket.Credentials()
+        self.assertEqual((credentials.get_uid(), credentials.get_gid(), credentials.get_pid()), (-1, -1, -1))
+        self.assertEqual((credentials.uid, credentials.gid, credentials.groups, credentials.pid, credentials.pidfd,
+                          credentials.sid, credentials.security_label), (None,) * 7)
+        self.assertEqual(repr(credentials), '<Credentials uid=None gid=None pid=None>')
+        self.assertFalse(credentials.is_same_user())
 
 
 class TestArguments(TestCase):

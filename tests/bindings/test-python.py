@@ -3,9 +3,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The library as a Python program sees it through GObject Introspection."""
 
+import gc
 import os
+import select
 import socket as system_socket
+import sys
 import threading
+import weakref
 
 import gi
 
@@ -34,6 +38,8 @@ class TestTypes(TestCase):
         self.assertEqual(LSocket.SocketState.CONNECTING.value_nick, 'connecting')
         self.assertEqual(int(LSocket.SocketError.UNKNOWN), -1)
         self.assertEqual(LSocket.SocketError.SERVER_NOT_FOUND.value_nick, 'server-not-found')
+        self.assertEqual([int(LSocket.PeerPolicy.AUTO), int(LSocket.PeerPolicy.ANY),
+                          int(LSocket.PeerPolicy.SAME_USER)], [0, 1, 2])
 
     def test_flags(self):
         self.assertEqual(LSocket.OpenMode.READ_ONLY | LSocket.OpenMode.WRITE_ONLY, READ_WRITE)
@@ -304,6 +310,10 @@ class TestPeers(TestCase):
         self.assertEqual(credentials.get_pid(), os.getpid())
         self.assertTrue(credentials.is_same_user())
         self.assertIsNone(credentials.get_sid())
+        if credentials.get_pidfd() >= 0:
+            self.assertEqual(select.select([credentials.get_pidfd()], [], [], 0)[0], [], 'This process has not ended')
+        if credentials.get_security_label() is not None:
+            self.assertNotEqual(credentials.get_security_label(), '')
         if credentials.get_groups() is not None:
             self.assertLessEqual(set(os.getgroups()), set(credentials.get_groups()) | {os.getegid()})
         client.abort()
@@ -330,6 +340,14 @@ class TestPeers(TestCase):
         turn_until(server.has_pending_connections)
         self.assertEqual(asked, [os.getpid()] * 2)
 
+    def test_policy(self):
+        socket, server = LSocket.Socket(), LSocket.Server()
+        for thing in socket, server:
+            self.assertEqual(thing.props.peer_policy, LSocket.PeerPolicy.AUTO)
+            thing.set_peer_policy(LSocket.PeerPolicy.ANY)
+            self.assertEqual(thing.get_peer_policy(), LSocket.PeerPolicy.ANY)
+            self.assertEqual(thing.props.peer_policy, LSocket.PeerPolicy.ANY)
+
     def test_limits(self):
         server = LSocket.Server(max_connections=1, handshake_timeout=50)
         server.listen('market')
@@ -342,6 +360,63 @@ class TestPeers(TestCase):
         second = server.next_pending_connection()
         second.end_handshake()
         self.assertEqual(len(clients), 2)
+
+    def test_limits_are_properties(self):
+        server = LSocket.Server()
+        server.set_max_connections(4)
+        server.set_max_connections_per_user(3)
+        server.set_handshake_timeout(2000)
+        server.set_idle_timeout(1000)
+        self.assertEqual((server.get_max_connections(), server.get_max_connections_per_user(),
+                          server.get_handshake_timeout(), server.get_idle_timeout()), (4, 3, 2000, 1000))
+        self.assertEqual((server.props.max_connections, server.props.max_connections_per_user,
+                          server.props.handshake_timeout, server.props.idle_timeout), (4, 3, 2000, 1000))
+
+    def test_idle(self):
+        """A peer that moves less than it has to is cut."""
+        socket, peer = self.connect()
+        socket.set_idle_timeout(50)
+        socket.set_min_progress(2)
+        self.assertEqual((socket.get_idle_timeout(), socket.get_min_progress()), (50, 2))
+        self.assertEqual((socket.props.idle_timeout, socket.props.min_progress), (50, 2))
+        peer.write(b'x')
+        turn_until(lambda: socket.get_state() == LSocket.SocketState.UNCONNECTED)
+        self.assertEqual(socket.get_error(), LSocket.SocketError.TIMEOUT)
+
+    def test_descriptors(self):
+        """Those that a peer passes are refused; where the system lets it send them, they are counted."""
+        ours, theirs = system_socket.socketpair()
+        socket = LSocket.Socket()
+        socket.set_count_descriptors(True)
+        self.assertTrue(socket.get_count_descriptors() and socket.props.count_descriptors)
+        socket.set_socket_descriptor(ours.detach(), LSocket.SocketState.CONNECTED, READ_WRITE)
+        count = 1
+        try:
+            system_socket.send_fds(theirs, [b'x'], [theirs.fileno()])
+        except PermissionError:
+            count = 0
+            theirs.send(b'x')
+        turn_until(lambda: socket.get_bytes_available() == 1)
+        self.assertEqual((socket.get_refused_descriptors(), socket.props.refused_descriptors), (count, count))
+        theirs.close()
+
+    def test_writable(self):
+        """Who was refused is told when there is room."""
+        told = []
+        socket, peer = self.connect()
+        peer.set_read_buffer_size(1)
+        socket.set_write_buffer_size(4096)
+        socket.connect('writable', lambda socket: told.append(socket.write(b'last')))
+        with self.assertRaises(GLib.Error) as context:
+            while True:
+                socket.write(b'x' * 4096)
+        self.assertTrue(context.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.WOULD_BLOCK))
+        self.assertEqual(told, [])
+        peer.set_read_buffer_size(0)
+        turn_until(lambda: told)
+        self.assertEqual(told, [4])
+        turn_until(lambda: socket.get_bytes_to_write() == 0)
+        turn_until(lambda: peer.peek_bytes(2 ** 20).get_data().endswith(b'xlast'))
 
     def test_not_activated(self):
         self.assertFails(LSocket.SocketError.quark(), LSocket.SocketError.SERVER_NOT_FOUND,
@@ -396,6 +471,62 @@ class TestServer(TestCase):
         client.write(b'x')
         turn_until(lambda: peer.get_bytes_available() == 1)
         server.close()
+
+
+class TestConnections(TestCase):
+    def take(self, server):
+        client = LSocket.Socket()
+        client.connect_to_server('market', READ_WRITE)
+        turn_until(server.has_pending_connections)
+        return client, server.next_pending_connection()
+
+    def test_list(self):
+        changes = []
+        server = self.listen()
+        connections = server.get_connections()
+        self.assertIsInstance(connections, Gio.ListModel)
+        self.assertIs(server.props.connections, connections)
+        self.assertEqual(connections.get_item_type(), LSocket.Socket.__gtype__)
+        connections.connect('items-changed', lambda _list, *change: changes.append(change))
+        clients, peers = zip(*(self.take(server) for _ in range(3)))
+        self.assertEqual(list(connections), list(peers))
+        self.assertEqual(len(connections), 3)
+        peers[1].abort()
+        self.assertEqual(list(connections), [peers[0], peers[2]])
+        clients[0].disconnect_from_server()
+        turn_until(lambda: len(connections) == 1)
+        self.assertIs(connections[0], peers[2])
+        self.assertEqual(changes, [(0, 0, 1), (1, 0, 1), (2, 0, 1), (1, 1, 0), (0, 1, 0)])
+
+    def test_exception_in_handler(self):
+        """It is printed, and the list is as it should be."""
+        def fail(*_args):
+            raise ValueError('from the handler')
+
+        server = self.listen()
+        server.get_connections().connect('items-changed', fail)
+        hook, sys.excepthook = sys.excepthook, lambda kind, error, _trace: errors.append(str(error))
+        errors = []
+        try:
+            _client, peer = self.take(server)
+            peer.abort()
+        finally:
+            sys.excepthook = hook
+        self.assertEqual(errors, ['from the handler'] * 2)
+        self.assertEqual(len(server.get_connections()), 0)
+
+    def test_outlives_the_server(self):
+        server = LSocket.Server()
+        server.listen('market')
+        connections = server.get_connections()
+        client, peer = self.take(server)
+        weak = weakref.ref(server)
+        del server
+        gc.collect()
+        self.assertIsNone(weak())
+        self.assertEqual(len(connections), 0)
+        self.assertEqual(peer.get_state(), LSocket.SocketState.CONNECTED)
+        self.assertEqual(client.get_state(), LSocket.SocketState.CONNECTED)
 
 
 class TestAsync(TestCase):

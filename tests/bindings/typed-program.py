@@ -38,6 +38,16 @@ def connect(socket: LSocket.Socket) -> LSocket.SocketState:
     return socket.get_state()
 
 
+def list_users(server: LSocket.Server) -> list[int]:
+    for socket in server.get_connections():
+        socket.write(b'who are you?')
+    length: str = len(server.get_connections())  # type: ignore[assignment]
+    print(length)
+    found = [socket.get_peer_credentials() for socket in server.get_connections()]
+    uid: int = found[0].uid  # type: ignore[union-attr, assignment]
+    return [uid] + [credentials.uid for credentials in found if credentials and credentials.uid is not None]
+
+
 def on_connected(socket: LSocket.Socket, result: Gio.AsyncResult) -> None:
     socket.connect_to_server_finish(result)
 

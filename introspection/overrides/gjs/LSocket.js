@@ -97,6 +97,7 @@ function _init() {
 
     override(this.Server.prototype, {
         accept_async: withPromise('accept_finish', null),
+        listen_activated: withDefaults(null),
         wait_for_new_connection: withDefaults(TIMEOUT),
     });
     override(this.Server, {

@@ -289,6 +289,31 @@ def _begin(function, finish, args, cancellable, callback, user_data, give_back=l
 
 # The classes.
 
+def _known(number):
+    return None if number < 0 else number
+
+
+class Credentials(LSocket.Credentials):
+    """Who is at the other end. What the system does not tell is None here; the getters have -1 for a number."""
+
+    uid = property(lambda self: _known(self.get_uid()))
+    gid = property(lambda self: _known(self.get_gid()))
+    # PyGObject gives an empty list for NULL, too.
+    groups = property(lambda self: self.get_groups() or None)
+    pid = property(lambda self: _known(self.get_pid()))
+    pidfd = property(lambda self: _known(self.get_pidfd()))
+    sid = property(lambda self: self.get_sid())
+    security_label = property(lambda self: self.get_security_label())
+
+    def __repr__(self):
+        user = f'uid={self.uid} gid={self.gid}' if self.sid is None else f'sid={self.sid}'
+        return f'<Credentials {user} pid={self.pid}>'
+
+
+Credentials = override(Credentials)
+__all__.append('Credentials')
+
+
 class IODevice(LSocket.IODevice):
     def __enter__(self):
         return self
@@ -528,6 +553,10 @@ class Server(LSocket.Server):
     @_raising
     def listen_descriptor(self, descriptor):
         return super().listen_descriptor(descriptor)
+
+    @_raising
+    def listen_activated(self, name=None):
+        return super().listen_activated(name)
 
     def wait_for_new_connection(self, msecs=TIMEOUT):
         return _Waited(super().wait_for_new_connection(msecs))
