@@ -11,7 +11,7 @@ import System from 'system';
 
 import {assertEqual, assertThrows, assertRejects, directory, runTests, turn, turnUntil} from './gjs-util.js';
 
-const {OpenMode, ServerOptions, SocketError, SocketOptions, SocketState} = LSocket;
+const {OpenMode, PeerPolicy, ServerOptions, SocketError, SocketOptions, SocketState} = LSocket;
 
 const toText = bytes => new TextDecoder().decode(bytes);
 const toBytes = text => new TextEncoder().encode(text);
@@ -62,6 +62,7 @@ runTests({
         assertEqual([ServerOptions.NONE, ServerOptions.USER_ACCESS, ServerOptions.GROUP_ACCESS,
             ServerOptions.OTHER_ACCESS, ServerOptions.WORLD_ACCESS, ServerOptions.ABSTRACT_NAMESPACE,
             ServerOptions.TEMP_DIRECTORY], [0, 1, 2, 4, 7, 8, 16]);
+        assertEqual([PeerPolicy.AUTO, PeerPolicy.ANY, PeerPolicy.SAME_USER], [0, 1, 2]);
         assertEqual(GLib.quark_to_string(SocketError.quark()), 'l-socket-error-quark');
     },
 
@@ -226,6 +227,137 @@ runTests({
         server.close();
         assertEqual(LSocket.Server.remove('market'), true);
         assertEqual(server.listen_address(Gio.UnixSocketAddress.new(`${directory}/other`)), true);
+        server.close();
+    },
+
+    async 'server/connections'() {
+        const server = listen();
+        const changes = [];
+        const {connections} = server;
+        assertEqual([server.get_connections(), connections.get_n_items()], [connections, 0]);
+        connections.connect('items-changed', (_list, ...change) => changes.push(change));
+        const ends = [await connect(server), await connect(server)];
+        assertEqual([...connections], ends.map(([, peer]) => peer));
+        assertEqual(connections.get_item(1), ends[1][1]);
+        ends[0][0].abort();
+        await turnUntil(() => connections.get_n_items() === 1);
+        ends[1][1].abort();
+        assertEqual([...connections], []);
+        assertEqual(changes, [[0, 0, 1], [1, 0, 1], [0, 1, 0], [0, 1, 0]]);
+        server.close();
+    },
+
+    async 'peers/credentials'() {
+        const server = listen();
+        const [socket, peer] = await connect(server);
+        const credentials = socket.get_peer_credentials();
+        const own = Gio.Credentials.new();
+        assertEqual([credentials.get_uid(), credentials.get_pid()], [own.get_unix_user(), own.get_unix_pid()]);
+        assertEqual([credentials.is_same_user(), credentials.get_sid()], [true, null]);
+        assertEqual(credentials.get_gid(), peer.peer_credentials.get_gid());
+        assertEqual([credentials.get_gid() >= 0, credentials.get_pidfd() >= -1], [true, true]);
+        assertEqual(credentials.get_groups().every(group => group >= 0), true);
+        assertEqual(credentials.get_security_label() === '', false);
+        socket.abort();
+        assertEqual(socket.peer_credentials, null);
+        server.close();
+    },
+
+    async 'peers/authorize'() {
+        const server = new LSocket.Server({peer_policy: PeerPolicy.SAME_USER});
+        const asked = [];
+        server.connect('authorize', (_server, credentials) => asked.push(credentials.get_pid()) > 1);
+        server.listen('market');
+        const refused = new LSocket.Socket();
+        refused.connect_to_server('market');
+        await turnUntil(() => refused.state === SocketState.UNCONNECTED);
+        assertEqual([refused.error, server.error], [SocketError.PEER_CLOSED, SocketError.ACCESS]);
+        await connect(server);
+        assertEqual(asked.length, 2);
+        server.close();
+    },
+
+    'peers/policy'() {
+        for (const thing of [new LSocket.Socket(), new LSocket.Server()]) {
+            assertEqual(thing.peer_policy, PeerPolicy.AUTO);
+            thing.set_peer_policy(PeerPolicy.ANY);
+            assertEqual([thing.get_peer_policy(), thing.peer_policy], [PeerPolicy.ANY, PeerPolicy.ANY]);
+        }
+    },
+
+    'peers/not activated'() {
+        assertThrows(() => new LSocket.Server().listen_activated(), LSocket.SocketError,
+            SocketError.SERVER_NOT_FOUND);
+    },
+
+    async 'limits/server'() {
+        const server = listen();
+        server.set_max_connections(1);
+        server.set_max_connections_per_user(3);
+        server.set_handshake_timeout(50);
+        server.set_idle_timeout(10000);
+        assertEqual([server.get_max_connections(), server.get_max_connections_per_user(),
+            server.get_handshake_timeout(), server.get_idle_timeout()], [1, 3, 50, 10000]);
+        assertEqual([server.max_connections, server.max_connections_per_user, server.handshake_timeout,
+            server.idle_timeout], [1, 3, 50, 10000]);
+
+        // The second comes in when the first was too late.
+        const [, first] = await connect(server);
+        const [, second] = await connect(server);
+        assertEqual([first.state, first.error], [SocketState.UNCONNECTED, SocketError.TIMEOUT]);
+        second.end_handshake();
+        assertEqual([second.state, second.idle_timeout], [SocketState.CONNECTED, 10000]);
+        server.close();
+    },
+
+    async 'limits/socket'() {
+        const server = listen();
+        const [socket, peer] = await connect(server);
+        socket.set_idle_timeout(50);
+        socket.set_min_progress(2);
+        assertEqual([socket.get_idle_timeout(), socket.get_min_progress()], [50, 2]);
+        assertEqual([socket.idle_timeout, socket.min_progress], [50, 2]);
+        peer.write('x');
+        await turnUntil(() => socket.state === SocketState.UNCONNECTED);
+        assertEqual(socket.error, SocketError.TIMEOUT);
+        server.close();
+    },
+
+    async 'limits/descriptors'() {
+        const server = listen();
+        const client = new Gio.SocketClient().connect(server.address, null);
+        const peer = await server.accept_async();
+        peer.set_count_descriptors(true);
+        assertEqual([peer.get_count_descriptors(), peer.count_descriptors], [true, true]);
+        let count = 1;
+        try {
+            client.send_fd(0, null);
+        } catch (error) {
+            // The system refuses to send it.
+            assertEqual(error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.PERMISSION_DENIED), true);
+            client.output_stream.write('x', null);
+            count = 0;
+        }
+        await turnUntil(() => peer.bytes_available === 1);
+        assertEqual([peer.get_refused_descriptors(), peer.refused_descriptors], [count, count]);
+        server.close();
+    },
+
+    async 'limits/writable'() {
+        const server = listen();
+        const [socket, peer] = await connect(server);
+        const told = [];
+        peer.read_buffer_size = 1;
+        socket.write_buffer_size = 4096;
+        socket.connect('writable', () => told.push(socket.write('last')));
+        assertThrows(() => {
+            for (;;)
+                socket.write(new Uint8Array(4096));
+        }, Gio.IOErrorEnum, Gio.IOErrorEnum.WOULD_BLOCK);
+        assertEqual(told, []);
+        peer.read_buffer_size = 0;
+        await turnUntil(() => told.length > 0);
+        assertEqual(told, [4]);
         server.close();
     },
 

@@ -33,6 +33,9 @@ declare module 'gi://LSocket?version=1' {
         }
 
         interface Server extends AsyncIterable<Socket> {
+            readonly connections: Gio.ListModel & Iterable<Socket>;
+            get_connections(): Gio.ListModel & Iterable<Socket>;
+            listen_activated(name?: string | null): boolean;
             accept_async(cancellable?: Gio.Cancellable | null): Promise<Socket>;
             wait_for_new_connection(msecs?: number): [boolean, boolean];
         }

@@ -13,6 +13,12 @@ function isClosed(error) {
     return error instanceof GLib.Error && error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.CLOSED);
 }
 
+// What a Gio.ListModel has in it.
+function* items() {
+    for (let i = 0; i < this.get_n_items(); i++)
+        yield this.get_item(i);
+}
+
 // Replaces methods; each maker is given what it replaces.
 function override(prototype, makers) {
     for (const [name, make] of Object.entries(makers))
@@ -103,6 +109,16 @@ function _init() {
     override(this.Server, {
         remove: withDefaults(undefined, this.ServerOptions.NONE),
     });
+
+    // Of the list of connections, as of Gio.ListStore: for (const socket of server.connections).
+    const {get_connections: getConnections} = this.Server.prototype;
+    const get_connections = function () {
+        const list = getConnections.call(this);
+        list[Symbol.iterator] ??= items;
+        return list;
+    };
+    Object.defineProperty(this.Server.prototype, 'connections', {configurable: true, get: get_connections});
+    this.Server.prototype.get_connections = get_connections;
 
     // The connections to come, until the server is closed.
     this.Server.prototype[Symbol.asyncIterator] = async function* () {
