@@ -73,6 +73,7 @@ void test_enumerations () {
 	assert_values ({ ServerOptions.NONE, ServerOptions.USER_ACCESS, ServerOptions.GROUP_ACCESS,
 		ServerOptions.OTHER_ACCESS, ServerOptions.WORLD_ACCESS, ServerOptions.ABSTRACT_NAMESPACE,
 		ServerOptions.TEMP_DIRECTORY }, { 0, 1, 2, 4, 7, 8, 16 });
+	assert_values ({ PeerPolicy.AUTO, PeerPolicy.ANY, PeerPolicy.SAME_USER }, { 0, 1, 2 });
 	assert_cmpstr (LSocket.SocketError.quark ().to_string (), CompareOperator.EQ, "l-socket-error-quark");
 }
 
@@ -266,6 +267,183 @@ void test_server () {
 	}
 }
 
+void test_connections () {
+	try {
+		var server = start_server ();
+		var changes = new StringBuilder ();
+		var connections = server.connections;
+		assert_true (server.get_connections () == connections && connections.get_n_items () == 0);
+		connections.items_changed.connect ((position, removed, added) =>
+			changes.append (@"$position-$removed+$added "));
+		LSocket.Socket first, second;
+		var client = connect_client (server, out first);
+		var other = connect_client (server, out second);
+		assert_true (connections.get_item (0) == first && connections.get_item (1) == second);
+		client.abort ();
+		turn_until (() => connections.get_n_items () == 1);
+		second.abort ();
+		assert_true (connections.get_n_items () == 0);
+		assert_cmpstr (changes.str, CompareOperator.EQ, "0-0+1 1-0+1 0-1+0 0-1+0 ");
+		turn_until (() => other.state == SocketState.UNCONNECTED);
+		server.close ();
+	} catch (Error e) {
+		assert_no_error (e);
+	}
+}
+
+void test_credentials () {
+	try {
+		var server = start_server ();
+		LSocket.Socket peer;
+		var socket = connect_client (server, out peer);
+		var own = new GLib.Credentials ();
+		var credentials = socket.get_peer_credentials ();
+		assert_true (credentials.get_uid () == own.get_unix_user () && credentials.get_pid () == own.get_unix_pid ());
+		assert_true (credentials.is_same_user () && credentials.get_sid () == null);
+		assert_true (credentials.get_gid () >= 0 && credentials.get_gid () == peer.peer_credentials.get_gid ());
+		assert_true (credentials.get_pidfd () >= -1 && credentials.get_security_label () != "");
+		foreach (var group in credentials.get_groups ())
+			assert_true (group >= 0);
+		socket.abort ();
+		assert_true (socket.peer_credentials == null);
+		server.close ();
+	} catch (Error e) {
+		assert_no_error (e);
+	}
+}
+
+void test_authorize () {
+	try {
+		var server = new Server () { peer_policy = PeerPolicy.SAME_USER };
+		var asked = 0;
+		server.authorize.connect ((credentials) => {
+			assert_true (credentials.is_same_user ());
+			return ++asked > 1;
+		});
+		server.listen ("market");
+		var refused = new LSocket.Socket ();
+		refused.connect_to_server ("market");
+		turn_until (() => refused.state == SocketState.UNCONNECTED);
+		assert_true (refused.get_error () == LSocket.SocketError.PEER_CLOSED);
+		assert_true (server.get_error () == LSocket.SocketError.ACCESS);
+		LSocket.Socket peer;
+		var let_in = connect_client (server, out peer);
+		assert_true (asked == 2 && let_in.state == SocketState.CONNECTED);
+		server.close ();
+	} catch (Error e) {
+		assert_no_error (e);
+	}
+}
+
+void test_policy () {
+	var socket = new LSocket.Socket ();
+	socket.set_peer_policy (PeerPolicy.ANY);
+	assert_true (socket.get_peer_policy () == PeerPolicy.ANY && socket.peer_policy == PeerPolicy.ANY);
+	var server = new Server ();
+	server.set_peer_policy (PeerPolicy.ANY);
+	assert_true (server.get_peer_policy () == PeerPolicy.ANY && server.peer_policy == PeerPolicy.ANY);
+}
+
+void test_not_activated () {
+	try {
+		new Server ().listen_activated ();
+		assert_not_reached ();
+	} catch (Error e) {
+		assert_error (e, LSocket.SocketError.quark (), LSocket.SocketError.SERVER_NOT_FOUND);
+	}
+}
+
+void test_limits_of_server () {
+	try {
+		var server = start_server ();
+		server.set_max_connections (1);
+		server.set_max_connections_per_user (3);
+		server.set_handshake_timeout (50);
+		server.set_idle_timeout (10000);
+		assert_values ({ server.get_max_connections (), server.get_max_connections_per_user (),
+			server.get_handshake_timeout (), server.get_idle_timeout () }, { 1, 3, 50, 10000 });
+		assert_values ({ server.max_connections, server.max_connections_per_user, server.handshake_timeout,
+			server.idle_timeout }, { 1, 3, 50, 10000 });
+
+		// The second comes in when the first was too late.
+		LSocket.Socket first, second;
+		var late = connect_client (server, out first);
+		var client = connect_client (server, out second);
+		assert_true (first.state == SocketState.UNCONNECTED && first.get_error () == LSocket.SocketError.TIMEOUT);
+		second.end_handshake ();
+		assert_true (second.state == SocketState.CONNECTED && second.idle_timeout == 10000);
+		turn_until (() => late.state == SocketState.UNCONNECTED);
+		assert_true (client.state == SocketState.CONNECTED);
+		server.close ();
+	} catch (Error e) {
+		assert_no_error (e);
+	}
+}
+
+void test_limits_of_socket () {
+	try {
+		var server = start_server ();
+		LSocket.Socket peer;
+		var socket = connect_client (server, out peer);
+		socket.set_idle_timeout (50);
+		socket.set_min_progress (2);
+		assert_true (socket.get_idle_timeout () == 50 && socket.get_min_progress () == 2);
+		assert_true (socket.idle_timeout == 50 && socket.min_progress == 2);
+		peer.write ("x".data);
+		turn_until (() => socket.state == SocketState.UNCONNECTED);
+		assert_true (socket.get_error () == LSocket.SocketError.TIMEOUT);
+		server.close ();
+	} catch (Error e) {
+		assert_no_error (e);
+	}
+}
+
+void test_descriptors () {
+	try {
+		var server = start_server ();
+		var client = (UnixConnection) new SocketClient ().connect (server.address);
+		turn_until (() => server.has_pending_connections ());
+		var peer = server.next_pending_connection ();
+		peer.set_count_descriptors (true);
+		assert_true (peer.get_count_descriptors () && peer.count_descriptors);
+		uint count = 1;
+		try {
+			client.send_fd (0);
+		} catch (Error e) {
+			// The system refuses to send it.
+			assert_error (e, IOError.quark (), IOError.PERMISSION_DENIED);
+			client.output_stream.write ("x".data);
+			count = 0;
+		}
+		turn_until (() => peer.bytes_available == 1);
+		assert_true (peer.get_refused_descriptors () == count && peer.refused_descriptors == count);
+		server.close ();
+	} catch (Error e) {
+		assert_no_error (e);
+	}
+}
+
+void test_writable () {
+	var told = 0;
+	Server server = null;
+	LSocket.Socket socket = null, peer = null;
+	try {
+		server = start_server ();
+		socket = connect_client (server, out peer);
+		peer.read_buffer_size = 1;
+		socket.write_buffer_size = 4096;
+		socket.writable.connect (() => told++);
+		while (true)
+			socket.write (new uint8[4096]);
+	} catch (Error e) {
+		assert_error (e, IOError.quark (), IOError.WOULD_BLOCK);
+	}
+	assert_true (told == 0);
+	peer.read_buffer_size = 0;
+	turn_until (() => told == 1);
+	server.close ();
+}
+
 async void talk (Server server) throws Error {
 	LSocket.Socket peer = null;
 	server.accept_async.begin (null, (_, result) => {
@@ -358,6 +536,15 @@ int main (string[] args) {
 	Test.add_func ("/vala/socket/waiting", test_waiting);
 	Test.add_func ("/vala/socket/address-and-descriptor", test_address_and_descriptor);
 	Test.add_func ("/vala/server", test_server);
+	Test.add_func ("/vala/connections", test_connections);
+	Test.add_func ("/vala/peers/credentials", test_credentials);
+	Test.add_func ("/vala/peers/authorize", test_authorize);
+	Test.add_func ("/vala/peers/policy", test_policy);
+	Test.add_func ("/vala/peers/not-activated", test_not_activated);
+	Test.add_func ("/vala/limits/server", test_limits_of_server);
+	Test.add_func ("/vala/limits/socket", test_limits_of_socket);
+	Test.add_func ("/vala/limits/descriptors", test_descriptors);
+	Test.add_func ("/vala/limits/writable", test_writable);
 	Test.add_func ("/vala/async", test_async);
 	Test.add_func ("/vala/subclass", test_subclass);
 	var status = Test.run ();
