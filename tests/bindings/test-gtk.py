@@ -125,8 +125,8 @@ def check(host_command, guest_command, client_command, screen, screenshot):
         host.type('market', 'Tab', 'Host', 'Tab', 'space')
         wait_until(lambda: host.get_title() == f'{directory}/market', 'the name in the title')
 
-        def get_list():
-            return list(screen.rows(0, 46, 200, 300))
+        def get_list(left=0):
+            return list(screen.rows(left, 46, 200, 300))
 
         nobody = get_list()
         ann = Program(client_command, 'market', 'Ann')
@@ -137,6 +137,7 @@ def check(host_command, guest_command, client_command, screen, screenshot):
 
         # A name that is taken, and the same person joins instead.
         guest = Window(guest_command, WIDTH // 2)
+        no_room = get_list(WIDTH // 2)
         guest.type('market', 'Tab', 'Bea', 'Tab', 'space')
         wait_until(lambda: screen.count_red(WIDTH // 2) > 2000, 'the banner')
         if screenshot:
@@ -144,6 +145,7 @@ def check(host_command, guest_command, client_command, screen, screenshot):
         guest.type('Tab', 'space')
         ann.expect('* Bea has come')
         wait_until(lambda: screen.count_red(WIDTH // 2) == 0, 'no banner')
+        wait_until(lambda: get_list(WIDTH // 2) != no_room, 'the room that Bea has joined')
         guest.say('hello from the other')
         ann.expect('Bea: hello from the other')
         ann.say('hello from the terminal\n')
@@ -151,6 +153,7 @@ def check(host_command, guest_command, client_command, screen, screenshot):
         if screenshot:
             time.sleep(1)
             screen.save(screenshot, 0, WIDTH // 2)
+            screen.save(screenshot.replace('.png', '-guest.png'), WIDTH // 2, WIDTH // 2)
 
         # Rows go with their connections.
         both = get_list()

@@ -7,12 +7,16 @@
 #include <gtk/gtk.h>
 #include <lsocket/lsocket.h>
 
-/* Whose name is the data "name". */
-static GListStore *connections;
+/* Of whoever joined our room, with the data "name" once that was said; and ours with the room that we joined. */
 static LServer *server;
+static LSocket *client;
+
+/* The connections of the server that have a name. */
+static GtkFilterListModel *members;
 
 static GtkWidget *banner;
 static GtkWidget *banner_label;
+static GtkWidget *joined;
 static GtkWidget *log_view;
 static GtkWidget *room;
 static GtkWidget *say;
@@ -58,14 +62,14 @@ write_line (LIODevice  *device,
 }
 
 static void
-write_to_all (const char *text)
+write_to_members (const char *text)
 {
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (connections));
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (members));
   guint i;
 
   for (i = 0; i < n; i++)
     {
-      g_autoptr(LIODevice) device = g_list_model_get_item (G_LIST_MODEL (connections), i);
+      g_autoptr(LIODevice) device = g_list_model_get_item (G_LIST_MODEL (members), i);
 
       write_line (device, text);
     }
@@ -83,15 +87,21 @@ tell_everybody (const char *format,
   va_end (args);
 
   print_line (text);
-  write_to_all (text);
+  write_to_members (text);
+}
+
+static gboolean
+has_name (gpointer socket,
+          gpointer user_data)
+{
+  return g_object_get_data (socket, "name") != NULL;
 }
 
 static void
-add_connection (LSocket    *socket,
-                const char *name)
+set_name (gpointer    socket,
+          const char *name)
 {
-  g_object_set_data_full (G_OBJECT (socket), "name", g_strdup (name), g_free);
-  g_list_store_append (connections, socket);
+  g_object_set_data_full (socket, "name", g_strdup (name), g_free);
 }
 
 static void
@@ -118,7 +128,8 @@ on_member_said (LIODevice *device)
           tell_everybody ("%s: %s", name, line);
           continue;
         }
-      add_connection (L_SOCKET (device), line);
+      set_name (device, line);
+      gtk_filter_changed (gtk_filter_list_model_get_filter (members), GTK_FILTER_CHANGE_LESS_STRICT);
       tell_everybody ("* %s has come", line);
     }
 }
@@ -128,31 +139,17 @@ on_error (LSocket      *socket,
           LSocketError  error)
 {
   /* Members come and go. */
-  if (error != L_SOCKET_ERROR_PEER_CLOSED || !l_server_is_listening (server))
+  if (error != L_SOCKET_ERROR_PEER_CLOSED || socket == client)
     complain (l_io_device_get_error_string (L_IO_DEVICE (socket)));
 }
 
+/* The server has taken it off its list by now. */
 static void
-on_state_changed (LSocket      *socket,
-                  LSocketState  state)
+on_member_state_changed (LSocket      *socket,
+                         LSocketState  state)
 {
-  guint position;
-
-  if (state != L_SOCKET_STATE_UNCONNECTED || !g_list_store_find (connections, socket, &position))
-    return;
-
-  g_list_store_remove (connections, position);
-  if (l_server_is_listening (server))
+  if (state == L_SOCKET_STATE_UNCONNECTED && has_name (socket, NULL) && l_server_is_listening (server))
     tell_everybody ("* %s has gone", (const char *) g_object_get_data (G_OBJECT (socket), "name"));
-}
-
-static void
-watch (LSocket   *socket,
-       GCallback  on_said)
-{
-  g_signal_connect (socket, "ready-read", on_said, NULL);
-  g_signal_connect (socket, "error", G_CALLBACK (on_error), NULL);
-  g_signal_connect (socket, "state-changed", G_CALLBACK (on_state_changed), NULL);
 }
 
 static void
@@ -160,7 +157,9 @@ on_new_connection (void)
 {
   g_autoptr(LSocket) socket = l_server_next_pending_connection (server);
 
-  watch (socket, G_CALLBACK (on_member_said));
+  g_signal_connect (socket, "ready-read", G_CALLBACK (on_member_said), NULL);
+  g_signal_connect (socket, "error", G_CALLBACK (on_error), NULL);
+  g_signal_connect (socket, "state-changed", G_CALLBACK (on_member_state_changed), NULL);
 }
 
 static void
@@ -183,15 +182,14 @@ on_open (void)
 static void
 on_join (void)
 {
-  g_autoptr(LSocket) socket = l_socket_new ();
-
-  watch (socket, G_CALLBACK (on_room_said));
-  add_connection (socket, get_text (room));
-  l_socket_connect_to_server (socket, get_text (room), L_OPEN_MODE_READ_WRITE);
-  if (l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED)
+  /* One room at a time. */
+  l_socket_abort (client);
+  set_name (client, get_text (room));
+  l_socket_connect_to_server (client, get_text (room), L_OPEN_MODE_READ_WRITE);
+  if (l_socket_get_state (client) == L_SOCKET_STATE_UNCONNECTED)
     return;
   hide_banner ();
-  write_line (L_IO_DEVICE (socket), get_text (who));
+  write_line (L_IO_DEVICE (client), get_text (who));
 }
 
 static void
@@ -200,7 +198,7 @@ on_say (void)
   if (l_server_is_listening (server))
     tell_everybody ("%s: %s", get_text (who), get_text (say));
   else
-    write_to_all (get_text (say));
+    write_line (L_IO_DEVICE (client), get_text (say));
   gtk_editable_set_text (GTK_EDITABLE (say), "");
 }
 
@@ -209,12 +207,24 @@ static gboolean
 describe_state (GBinding     *binding,
                 const GValue *state,
                 GValue       *label,
-                gpointer      name)
+                gpointer      user_data)
 {
+  g_autoptr(GObject) socket = g_binding_dup_source (binding);
   g_autoptr(GEnumClass) enum_class = g_type_class_ref (L_TYPE_SOCKET_STATE);
+  const char *name = g_object_get_data (socket, "name");
   GEnumValue *value = g_enum_get_value (enum_class, g_value_get_enum (state));
 
-  g_value_take_string (label, g_strdup_printf ("%s: %s", (const char *) name, value->value_nick));
+  g_value_take_string (label, g_strdup_printf ("%s: %s", name != NULL ? name : "", value->value_nick));
+  return TRUE;
+}
+
+static gboolean
+is_there (GBinding     *binding,
+          const GValue *state,
+          GValue       *visible,
+          gpointer      user_data)
+{
+  g_value_set_boolean (visible, g_value_get_enum (state) != L_SOCKET_STATE_UNCONNECTED);
   return TRUE;
 }
 
@@ -248,8 +258,7 @@ on_bind (GtkSignalListItemFactory *factory,
   GBinding *binding;
 
   binding = g_object_bind_property_full (socket, "state", gtk_list_item_get_child (item), "label",
-                                         G_BINDING_SYNC_CREATE, describe_state, NULL,
-                                         g_strdup (g_object_get_data (socket, "name")), g_free);
+                                         G_BINDING_SYNC_CREATE, describe_state, NULL, NULL, NULL);
   g_object_set_data_full (G_OBJECT (item), "binding", g_object_ref (binding), g_object_unref);
 }
 
@@ -258,6 +267,13 @@ on_unbind (GtkSignalListItemFactory *factory,
            GtkListItem              *item)
 {
   g_binding_unbind (g_object_get_data (G_OBJECT (item), "binding"));
+}
+
+static GtkFilterListModel *
+make_members (void)
+{
+  return gtk_filter_list_model_new (g_object_ref (l_server_get_connections (server)),
+                                    GTK_FILTER (gtk_custom_filter_new (has_name, NULL, NULL)));
 }
 
 static void
@@ -274,7 +290,7 @@ static void
 set_up_list (GtkListView *list)
 {
   g_autoptr(GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
-  g_autoptr(GtkNoSelection) model = gtk_no_selection_new (G_LIST_MODEL (g_object_ref (connections)));
+  g_autoptr(GtkNoSelection) model = gtk_no_selection_new (G_LIST_MODEL (g_object_ref (members)));
 
   g_signal_connect (factory, "setup", G_CALLBACK (on_setup), NULL);
   g_signal_connect (factory, "bind", G_CALLBACK (on_bind), NULL);
@@ -291,6 +307,7 @@ on_activate (GtkApplication *application)
 
   banner = GTK_WIDGET (gtk_builder_get_object (builder, "banner"));
   banner_label = GTK_WIDGET (gtk_builder_get_object (builder, "banner_label"));
+  joined = GTK_WIDGET (gtk_builder_get_object (builder, "joined"));
   log_view = GTK_WIDGET (gtk_builder_get_object (builder, "log"));
   room = GTK_WIDGET (gtk_builder_get_object (builder, "room"));
   say = GTK_WIDGET (gtk_builder_get_object (builder, "say"));
@@ -303,12 +320,20 @@ on_activate (GtkApplication *application)
   g_object_bind_property_full (server, "full-server-name", window, "title", G_BINDING_SYNC_CREATE,
                                make_title, NULL, NULL, NULL);
 
+  g_signal_connect (client, "ready-read", G_CALLBACK (on_room_said), NULL);
+  g_signal_connect (client, "error", G_CALLBACK (on_error), NULL);
+  g_object_bind_property_full (client, "state", joined, "label", G_BINDING_SYNC_CREATE,
+                               describe_state, NULL, NULL, NULL);
+  g_object_bind_property_full (client, "state", joined, "visible", G_BINDING_SYNC_CREATE,
+                               is_there, NULL, NULL, NULL);
+
   g_signal_connect (gtk_builder_get_object (builder, "open"), "clicked", G_CALLBACK (on_open), NULL);
   g_signal_connect (gtk_builder_get_object (builder, "join"), "clicked", G_CALLBACK (on_join), NULL);
   g_signal_connect (gtk_builder_get_object (builder, "dismiss"), "clicked", G_CALLBACK (hide_banner), NULL);
   g_signal_connect (say, "activate", G_CALLBACK (on_say), NULL);
 
   load_style ();
+  members = make_members ();
   set_up_list (GTK_LIST_VIEW (gtk_builder_get_object (builder, "list")));
   gtk_window_set_application (window, application);
   gtk_window_present (window);
@@ -324,13 +349,14 @@ main (int    argc,
   application = gtk_application_new ("org.lsocket.Chat", G_APPLICATION_NON_UNIQUE);
   g_signal_connect (application, "activate", G_CALLBACK (on_activate), NULL);
 
-  connections = g_list_store_new (L_TYPE_SOCKET);
   server = l_server_new ();
+  client = l_socket_new ();
   status = g_application_run (G_APPLICATION (application), argc, argv);
 
   /* The window is gone: whoever leaves now is no news. */
   l_server_close (server);
+  g_object_unref (members);
+  g_object_unref (client);
   g_object_unref (server);
-  g_object_unref (connections);
   return status;
 }

@@ -18,12 +18,14 @@ SYNC = GObject.BindingFlags.SYNC_CREATE
 
 class Chat:
     def __init__(self, application):
-        self.server = LSocket.Server()
-        self.connections = Gio.ListStore(item_type=LSocket.Socket)
+        # Of whoever joined our room, with a name once that was said; and ours with the room that we joined.
+        self.server, self.client = LSocket.Server(), LSocket.Socket()
         self.names = {}
+        self.filter = Gtk.CustomFilter.new(lambda socket: socket in self.names)
+        self.members = Gtk.FilterListModel(model=self.server.get_connections(), filter=self.filter)
 
         builder = Gtk.Builder.new_from_file(os.path.join(HERE, 'chat.ui'))
-        for name in ('window', 'banner', 'banner_label', 'controls', 'room', 'who', 'log', 'say'):
+        for name in ('window', 'banner', 'banner_label', 'controls', 'room', 'who', 'joined', 'log', 'say'):
             setattr(self, name, builder.get_object(name))
         self.window.set_application(application)
 
@@ -32,6 +34,12 @@ class Chat:
         self.server.bind_property('listening', self.controls, 'sensitive', SYNC | GObject.BindingFlags.INVERT_BOOLEAN)
         self.server.bind_property('full-server-name', self.window, 'title', SYNC,
                                   lambda binding, name: name or 'Chat')
+
+        self.client.connect('ready-read', self.on_room_said)
+        self.client.connect('error', self.on_error)
+        self.client.bind_property('state', self.joined, 'label', SYNC, self.describe_state)
+        self.client.bind_property('state', self.joined, 'visible', SYNC,
+                                  lambda binding, state: state != LSocket.SocketState.UNCONNECTED)
 
         builder.get_object('open').connect('clicked', self.on_open)
         builder.get_object('join').connect('clicked', self.on_join)
@@ -43,7 +51,7 @@ class Chat:
         factory.connect('bind', self.on_bind)
         factory.connect('unbind', lambda factory, item: item.binding.unbind())
         view = builder.get_object('list')
-        view.set_model(Gtk.NoSelection(model=self.connections))
+        view.set_model(Gtk.NoSelection(model=self.members))
         view.set_factory(factory)
 
     def on_setup(self, factory, item):
@@ -51,9 +59,10 @@ class Chat:
 
     def on_bind(self, factory, item):
         """A row follows the state of its connection by itself."""
-        socket, name = item.get_item(), self.names[item.get_item()]
-        item.binding = socket.bind_property('state', item.get_child(), 'label', SYNC,
-                                            lambda binding, state: f'{name}: {state.value_nick}')
+        item.binding = item.get_item().bind_property('state', item.get_child(), 'label', SYNC, self.describe_state)
+
+    def describe_state(self, binding, state):
+        return f'{self.names.get(binding.dup_source(), "")}: {state.value_nick}'
 
     def complain(self, text):
         self.banner_label.set_text(text)
@@ -72,38 +81,29 @@ class Chat:
             self.banner.set_reveal_child(False)
 
     def on_new_connection(self, server):
-        self.watch(server.next_pending_connection(), self.on_member_said)
+        socket = server.next_pending_connection()
+        socket.connect('ready-read', self.on_member_said)
+        socket.connect('error', self.on_error)
+        socket.connect('state-changed', self.on_member_state_changed)
 
     def on_join(self, button):
-        socket = LSocket.Socket()
-        self.watch(socket, self.on_room_said)
-        self.add(socket, self.room.get_text())
-        socket.connect_to_server(self.room.get_text())
-        if socket.get_state() != LSocket.SocketState.UNCONNECTED:
+        # One room at a time.
+        self.client.abort()
+        self.names[self.client] = self.room.get_text()
+        self.client.connect_to_server(self.room.get_text())
+        if self.client.get_state() != LSocket.SocketState.UNCONNECTED:
             self.banner.set_reveal_child(False)
-            socket.write(f'{self.who.get_text()}\n'.encode())
-
-    def add(self, socket, name):
-        self.names[socket] = name
-        self.connections.append(socket)
-
-    def watch(self, socket, on_said):
-        socket.connect('ready-read', on_said)
-        socket.connect('error', self.on_error)
-        socket.connect('state-changed', self.on_state_changed)
+            self.client.write(f'{self.who.get_text()}\n'.encode())
 
     def on_error(self, socket, error):
         # Members come and go.
-        if error != LSocket.SocketError.PEER_CLOSED or not self.server.is_listening():
+        if error != LSocket.SocketError.PEER_CLOSED or socket == self.client:
             self.complain(socket.get_error_string())
 
-    def on_state_changed(self, socket, state):
-        if state != LSocket.SocketState.UNCONNECTED:
+    def on_member_state_changed(self, socket, state):
+        """The server has taken it off its list by now."""
+        if state != LSocket.SocketState.UNCONNECTED or socket not in self.names:
             return
-        found, position = self.connections.find(socket)
-        if not found:
-            return
-        self.connections.remove(position)
         name = self.names.pop(socket)
         if self.server.is_listening():
             self.tell_everybody(f'* {name} has gone')
@@ -118,20 +118,20 @@ class Chat:
             if socket in self.names:
                 self.tell_everybody(f'{self.names[socket]}: {text}')
             else:
-                self.add(socket, text)
+                self.names[socket] = text
+                self.filter.changed(Gtk.FilterChange.LESS_STRICT)
                 self.tell_everybody(f'* {text} has come')
 
     def tell_everybody(self, text):
         self.print(text)
-        for socket in self.connections:
+        for socket in self.members:
             socket.write(f'{text}\n'.encode())
 
     def on_say(self, entry):
         if self.server.is_listening():
             self.tell_everybody(f'{self.who.get_text()}: {entry.get_text()}')
-        else:
-            for socket in self.connections:
-                socket.write(f'{entry.get_text()}\n'.encode())
+        elif self.client.is_writable():
+            self.client.write(f'{entry.get_text()}\n'.encode())
         entry.set_text('')
 
 
