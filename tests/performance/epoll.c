@@ -14,7 +14,7 @@
 #define MAX_EVENTS 256
 #define READ_SIZE  (256 * 1024)
 
-static guint8 buffer[MAX (READ_SIZE, 1024 * 1024)];
+static guint8 buffer[READ_SIZE];
 static int epoll_fd;
 
 /* With an event; the descriptor is what it carries. */
@@ -71,10 +71,11 @@ receive (int fd)
 
 /* A message that has room: there is one at a time. */
 static void
-send_message (int   fd,
-              gsize size)
+send_message (int           fd,
+              gconstpointer message,
+              gsize         size)
 {
-  if (send (fd, buffer, size, MSG_NOSIGNAL) != (gssize) size)
+  if (send (fd, message, size, MSG_NOSIGNAL) != (gssize) size)
     g_error ("send: %s", g_strerror (errno));
 }
 
@@ -87,7 +88,7 @@ answer (const PerformanceRun *run,
   if (n_read == 0)
     close (fd);
   else if ((n_read = performance_answer (run, n_read)) > 0)
-    send_message (fd, n_read);
+    send_message (fd, buffer, n_read);
 }
 
 static void
@@ -121,7 +122,7 @@ go_round (const PerformanceRun *run,
   guint n_to_send = count, n_to_receive = count;
 
   for (guint i = 0; i < run->n_active && n_to_send > 0; i++, n_to_send--)
-    send_message (fds[i], run->size);
+    send_message (fds[i], run->message, run->size);
 
   while (n_to_receive > 0)
     {
@@ -133,7 +134,7 @@ go_round (const PerformanceRun *run,
           receive (events[i].data.fd);
           if (n_to_send > 0)
             {
-              send_message (events[i].data.fd, run->size);
+              send_message (events[i].data.fd, run->message, run->size);
               n_to_send--;
             }
         }
@@ -182,15 +183,16 @@ churn (const PerformanceRun *run)
 }
 
 static void
-write_message (int   fd,
-               gsize size)
+write_message (int           fd,
+               const guint8 *message,
+               gsize         size)
 {
   struct epoll_event events[MAX_EVENTS];
   gsize n_total = 0;
 
   while (n_total < size)
     {
-      gssize n_written = send (fd, buffer + n_total, size - n_total, MSG_NOSIGNAL | MSG_DONTWAIT);
+      gssize n_written = send (fd, message + n_total, size - n_total, MSG_NOSIGNAL | MSG_DONTWAIT);
 
       if (n_written < 0 && errno != EAGAIN)
         g_error ("send: %s", g_strerror (errno));
@@ -213,12 +215,12 @@ write_messages (const PerformanceRun *run)
 
   create ();
   add (fd, EPOLLIN);
-  write_message (fd, 1);
+  write_message (fd, run->message, 1);
   receive (fd);
 
   performance_begin ();
   for (guint i = 0; i < run->count; i++)
-    write_message (fd, run->size);
+    write_message (fd, run->message, run->size);
   wait_for_events (events);
   receive (fd);
   performance_end ();

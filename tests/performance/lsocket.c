@@ -10,14 +10,12 @@
 
 /* What a program writes before it looks whether it is taken. */
 #define BURST_SIZE      (64 * 1024)
-#define MAX_QUEUED_SIZE (1024 * 1024)
+#define MAX_QUEUED_SIZE (64 * 1024)
 
 /* The client's */
 static struct
 {
   const PerformanceRun *run;
-  GMainLoop            *loop;
-  guint8               *message;
   guint                 n_to_send;
   guint                 n_to_receive;
 } client;
@@ -137,13 +135,12 @@ on_answer (LIODevice *device)
     return;
 
   l_io_device_read (device, message, client.run->size, NULL);
-  if (--client.n_to_receive == 0)
-    g_main_loop_quit (client.loop);
+  client.n_to_receive--;
   if (client.n_to_send == 0)
     return;
 
   client.n_to_send--;
-  send_message (device, client.message, client.run->size);
+  send_message (device, client.run->message, client.run->size);
 }
 
 static LSocket *
@@ -171,8 +168,13 @@ static void
 begin_client (const PerformanceRun *run)
 {
   client.run = run;
-  client.loop = g_main_loop_new (NULL, FALSE);
-  client.message = g_malloc0 (run->size);
+}
+
+static void
+await_answers (void)
+{
+  while (client.n_to_receive > 0)
+    g_main_context_iteration (NULL, TRUE);
 }
 
 static void
@@ -183,9 +185,9 @@ go_round (LSocket **sockets,
   client.n_to_send = count;
 
   for (guint i = 0; i < client.run->n_active && client.n_to_send > 0; i++, client.n_to_send--)
-    send_message (L_IO_DEVICE (sockets[i]), client.message, client.run->size);
+    send_message (L_IO_DEVICE (sockets[i]), client.run->message, client.run->size);
 
-  g_main_loop_run (client.loop);
+  await_answers ();
 }
 
 static void
@@ -236,7 +238,14 @@ write_more (LIODevice *device)
 
   while (client.n_to_send > 0 && l_io_device_get_bytes_to_write (device) < MAX_QUEUED_SIZE)
     for (guint i = 0; i < n_burst && client.n_to_send > 0; i++, client.n_to_send--)
-      send_message (device, client.message, client.run->size);
+      send_message (device, client.run->message, client.run->size);
+}
+
+static void
+on_acknowledged (LIODevice *device)
+{
+  l_io_device_skip (device, 1, NULL);
+  client.n_to_receive--;
 }
 
 static void
@@ -246,15 +255,17 @@ write_messages (const PerformanceRun *run)
 
   begin_client (run);
   socket = connect_socket ();
-  g_signal_connect_swapped (socket, "ready-read", G_CALLBACK (g_main_loop_quit), client.loop);
-  send_message (L_IO_DEVICE (socket), client.message, 1);
-  g_main_loop_run (client.loop);
+  g_signal_connect (socket, "ready-read", G_CALLBACK (on_acknowledged), NULL);
+  send_message (L_IO_DEVICE (socket), client.run->message, 1);
+  client.n_to_receive = 1;
+  await_answers ();
 
   performance_begin ();
   client.n_to_send = run->count;
+  client.n_to_receive = 1;
   g_signal_connect (socket, "bytes-written", G_CALLBACK (write_more), NULL);
   write_more (L_IO_DEVICE (socket));
-  g_main_loop_run (client.loop);
+  await_answers ();
   performance_end ();
 }
 
@@ -263,7 +274,7 @@ wait_round (LIODevice *device)
 {
   guint8 message[4096];
 
-  send_message (device, client.message, client.run->size);
+  send_message (device, client.run->message, client.run->size);
   while (l_io_device_get_bytes_available (device) < client.run->size)
     l_io_device_wait_for_ready_read (device, -1);
   l_io_device_read (device, message, client.run->size, NULL);

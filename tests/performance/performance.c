@@ -5,6 +5,7 @@
 #include "performance.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What comes back is read at once. */
 #define MAX_MESSAGE_SIZE 4096
@@ -84,6 +85,9 @@ parse (int              *argc,
 
   run->count = count;
   run->size = size;
+  /* Memory that nothing was written to would be one page again and again. */
+  run->message = g_malloc (size);
+  memset (run->message, 'x', size);
   run->n_idle = n_idle;
   run->n_active = n_active;
 }

@@ -16,6 +16,7 @@ typedef struct
 {
   guint       count;    /* how many operations */
   gsize       size;     /* of a message */
+  guint8     *message;  /* memory of its own, which nobody changes */
   guint       n_idle;   /* how many connections have nothing to do */
   guint       n_active; /* how many have a message under way */
   const char *name;     /* the server's, as LSocket has names */

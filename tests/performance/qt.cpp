@@ -13,7 +13,7 @@
 
 /* What a program writes before it looks whether it is taken. */
 static const qint64 burstSize = 64 * 1024;
-static const qint64 maxQueuedSize = 1024 * 1024;
+static const qint64 maxQueuedSize = 64 * 1024;
 
 static int argc = 1;
 static char name[] = "performance-qt";
@@ -29,7 +29,7 @@ struct Client
   guint toReceive = 0;
 
   explicit Client (const PerformanceRun *given)
-    : run (given), application (argc, argv), message (qsizetype (given->size), '\0')
+    : run (given), application (argc, argv), message (reinterpret_cast<const char *> (given->message), qsizetype (given->size))
   {
   }
 };

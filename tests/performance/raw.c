@@ -14,7 +14,7 @@
 #define READ_SIZE   (256 * 1024)
 #define BUFFER_SIZE (64 * 1024)
 
-static guint8 buffer[MAX (READ_SIZE, 1024 * 1024)];
+static guint8 buffer[READ_SIZE];
 
 static gsize
 read_some (int fd)
@@ -28,14 +28,15 @@ read_some (int fd)
 }
 
 static void
-write_all (int   fd,
-           gsize size)
+write_all (int           fd,
+           const guint8 *message,
+           gsize         size)
 {
   gsize n_total = 0;
 
   while (n_total < size)
     {
-      gssize n_written = write (fd, buffer + n_total, size - n_total);
+      gssize n_written = write (fd, message + n_total, size - n_total);
 
       if (n_written < 0)
         g_error ("write: %s", g_strerror (errno));
@@ -55,16 +56,17 @@ serve (const PerformanceRun *run)
       gsize n_read;
 
       while ((n_read = read_some (fd)) > 0)
-        write_all (fd, performance_answer (run, n_read));
+        write_all (fd, buffer, performance_answer (run, n_read));
       close (fd);
     }
 }
 
 static void
-go_round (int   fd,
-          gsize size)
+go_round (const PerformanceRun *run,
+          int                   fd,
+          gsize                 size)
 {
-  write_all (fd, size);
+  write_all (fd, run->message, size);
   if (read_some (fd) != size)
     g_error ("Half a message");
 }
@@ -74,10 +76,10 @@ ping (const PerformanceRun *run)
 {
   int fd = performance_connect (run);
 
-  go_round (fd, run->size);
+  go_round (run, fd, run->size);
   performance_begin ();
   for (guint i = 0; i < run->count; i++)
-    go_round (fd, run->size);
+    go_round (run, fd, run->size);
   performance_end ();
 }
 
@@ -86,7 +88,7 @@ connect_once (const PerformanceRun *run)
 {
   int fd = performance_connect (run);
 
-  go_round (fd, run->size);
+  go_round (run, fd, run->size);
   close (fd);
 }
 
@@ -105,10 +107,10 @@ write_messages (const PerformanceRun *run)
 {
   int fd = performance_connect (run);
 
-  go_round (fd, 1);
+  go_round (run, fd, 1);
   performance_begin ();
   for (guint i = 0; i < run->count; i++)
-    write_all (fd, run->size);
+    write_all (fd, run->message, run->size);
   read_some (fd);
   performance_end ();
 }
@@ -116,23 +118,22 @@ write_messages (const PerformanceRun *run)
 static void
 gather_messages (const PerformanceRun *run)
 {
-  guint8 *message = g_malloc0 (run->size);
   int fd = performance_connect (run);
   gsize n_gathered = 0;
 
-  go_round (fd, 1);
+  go_round (run, fd, 1);
   performance_begin ();
   for (guint i = 0; i < run->count; i++)
     {
       if (n_gathered + run->size > BUFFER_SIZE)
         {
-          write_all (fd, n_gathered);
+          write_all (fd, buffer, n_gathered);
           n_gathered = 0;
         }
-      memcpy (buffer + n_gathered, message, run->size);
+      memcpy (buffer + n_gathered, run->message, run->size);
       n_gathered += run->size;
     }
-  write_all (fd, n_gathered);
+  write_all (fd, buffer, n_gathered);
   read_some (fd);
   performance_end ();
 }

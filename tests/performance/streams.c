@@ -17,10 +17,8 @@ typedef struct
 /* The client's */
 static struct
 {
-  GMainLoop *loop;
-  guint8    *message;
-  guint      n_to_send;
-  guint      n_to_receive;
+  guint n_to_send;
+  guint n_to_receive;
 } client;
 
 static End *
@@ -180,13 +178,6 @@ connect_end (const PerformanceRun *run)
   return end_new (run, streams_connect (run));
 }
 
-static void
-begin_client (const PerformanceRun *run)
-{
-  client.loop = g_main_loop_new (NULL, FALSE);
-  client.message = g_malloc0 (run->size);
-}
-
 static void on_sent (GObject      *output,
                      GAsyncResult *result,
                      gpointer      user_data);
@@ -195,7 +186,7 @@ static void
 send_message (End *end)
 {
   client.n_to_send--;
-  write_message (end, client.message, end->run->size, on_sent);
+  write_message (end, end->run->message, end->run->size, on_sent);
 }
 
 static void
@@ -206,8 +197,7 @@ on_answer (GObject      *input,
   End *end = user_data;
 
   finish_read (input, result);
-  if (--client.n_to_receive == 0)
-    g_main_loop_quit (client.loop);
+  client.n_to_receive--;
   if (client.n_to_send > 0)
     send_message (end);
 }
@@ -224,6 +214,13 @@ on_sent (GObject      *output,
 }
 
 static void
+await_answers (void)
+{
+  while (client.n_to_receive > 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
 go_round (const PerformanceRun *run,
           End                 **ends,
           guint                 count)
@@ -234,7 +231,7 @@ go_round (const PerformanceRun *run,
   for (guint i = 0; i < run->n_active && client.n_to_send > 0; i++)
     send_message (ends[i]);
 
-  g_main_loop_run (client.loop);
+  await_answers ();
 }
 
 /* An end that waits for what never comes */
@@ -252,7 +249,6 @@ ping (const PerformanceRun *run)
 {
   g_autofree End **ends = g_new (End *, run->n_active);
 
-  begin_client (run);
   for (guint i = 0; i < run->n_idle; i++)
     connect_idle (run);
   for (guint i = 0; i < run->n_active; i++)
@@ -277,7 +273,6 @@ connect_once (const PerformanceRun *run)
 static void
 churn (const PerformanceRun *run)
 {
-  begin_client (run);
   connect_once (run);
   performance_begin ();
   for (guint i = 0; i < run->count; i++)
@@ -294,7 +289,7 @@ on_one_way_sent (GObject      *output,
 
   finish_write (output, result);
   if (--client.n_to_send > 0)
-    write_message (end, client.message, end->run->size, on_one_way_sent);
+    write_message (end, end->run->message, end->run->size, on_one_way_sent);
 }
 
 static void
@@ -304,8 +299,8 @@ send_one_way (End   *end,
 {
   client.n_to_send = count;
   client.n_to_receive = 1;
-  write_message (end, client.message, size, on_one_way_sent);
-  g_main_loop_run (client.loop);
+  write_message (end, end->run->message, size, on_one_way_sent);
+  await_answers ();
 }
 
 static void
@@ -314,7 +309,7 @@ on_acknowledged (GObject      *input,
                  gpointer      user_data)
 {
   finish_read (input, result);
-  g_main_loop_quit (client.loop);
+  client.n_to_receive--;
 }
 
 static void
@@ -322,7 +317,6 @@ write_messages (const PerformanceRun *run)
 {
   End *end = connect_end (run);
 
-  begin_client (run);
   read_message (end, 1, on_acknowledged);
   send_one_way (end, 1, 1);
 
@@ -355,7 +349,6 @@ wait_for_answers (const PerformanceRun *run)
 static void
 open_connections (const PerformanceRun *run)
 {
-  begin_client (run);
   connect_once (run);
   performance_begin ();
   for (guint i = 1; i < run->count; i++)

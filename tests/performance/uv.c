@@ -12,7 +12,7 @@
 
 /* What a program writes before it looks whether it is taken. */
 #define BURST_SIZE      (64 * 1024)
-#define MAX_QUEUED_SIZE (1024 * 1024)
+#define MAX_QUEUED_SIZE (64 * 1024)
 
 static const PerformanceRun *run;
 static uv_loop_t *loop;
@@ -21,7 +21,6 @@ static uv_loop_t *loop;
 static char buffer[READ_SIZE];
 
 /* The client's */
-static char *message;
 static guint n_to_send, n_to_receive;
 
 static void
@@ -36,7 +35,6 @@ begin (const PerformanceRun *given_run)
 {
   run = given_run;
   loop = uv_default_loop ();
-  message = g_malloc0 (run->size);
 }
 
 static uv_pipe_t *
@@ -72,7 +70,7 @@ on_written (uv_write_t *request,
 
 static void
 send_bytes (uv_stream_t *pipe,
-            char        *bytes,
+            gpointer     bytes,
             gsize        size,
             uv_write_cb  callback)
 {
@@ -133,7 +131,7 @@ on_answer (uv_stream_t    *pipe,
     return;
 
   n_to_send--;
-  send_bytes (pipe, message, run->size, on_written);
+  send_bytes (pipe, run->message, run->size, on_written);
 }
 
 static uv_stream_t *
@@ -154,7 +152,7 @@ go_round (uv_stream_t **pipes,
   n_to_receive = count;
 
   for (guint i = 0; i < run->n_active && n_to_send > 0; i++, n_to_send--)
-    send_bytes (pipes[i], message, run->size, on_written);
+    send_bytes (pipes[i], run->message, run->size, on_written);
 
   uv_run (loop, UV_RUN_DEFAULT);
 }
@@ -182,7 +180,7 @@ on_connected (uv_connect_t *request,
 {
   check (status);
   check (uv_read_start (request->handle, on_alloc, on_answer));
-  send_bytes (request->handle, message, run->size, on_written);
+  send_bytes (request->handle, run->message, run->size, on_written);
 }
 
 static void
@@ -229,7 +227,7 @@ write_more (uv_stream_t *pipe)
 
   while (n_to_send > 0 && uv_stream_get_write_queue_size (pipe) < MAX_QUEUED_SIZE)
     for (guint i = 0; i < n_burst && n_to_send > 0; i++, n_to_send--)
-      send_bytes (pipe, message, run->size, on_one_way_written);
+      send_bytes (pipe, run->message, run->size, on_one_way_written);
 }
 
 static void
@@ -250,7 +248,7 @@ write_messages (const PerformanceRun *given_run)
   pipe = connect_pipe ();
   uv_read_stop (pipe);
   check (uv_read_start (pipe, on_alloc, on_acknowledged));
-  send_bytes (pipe, message, 1, on_written);
+  send_bytes (pipe, run->message, 1, on_written);
   uv_run (loop, UV_RUN_DEFAULT);
 
   performance_begin ();
