@@ -34,7 +34,7 @@ typedef struct
 
 typedef struct
 {
-  guint32 slot;       /* 0: none */
+  guint64 event_id;   /* 0: none */
   guint   n_events;   /* that it alone had */
 } LReactorCandidate;
 

@@ -219,19 +219,30 @@ heat_up (LReactor      *self,
     g_source_remove_unix_fd (&self->parent, g_steal_pointer (&self->tag));
 }
 
+/* One that takes the slot of another takes its place here, too, and begins anew. */
 static LReactorCandidate *
-get_candidate (LReactor *self,
-               guint32   slot)
+find_candidate (LReactor *self,
+                guint64   event_id)
 {
-  LReactorCandidate *candidate;
-
   for (guint i = 0; i < G_N_ELEMENTS (self->candidates); i++)
-    if (self->candidates[i].slot == slot)
+    if ((guint32) self->candidates[i].event_id == (guint32) event_id)
       return &self->candidates[i];
 
-  candidate = &self->candidates[self->candidate_hand++ % G_N_ELEMENTS (self->candidates)];
-  candidate->slot = slot;
-  candidate->n_events = 0;
+  return &self->candidates[self->candidate_hand++ % G_N_ELEMENTS (self->candidates)];
+}
+
+static LReactorCandidate *
+get_candidate (LReactor *self,
+               guint64   event_id)
+{
+  LReactorCandidate *candidate = find_candidate (self, event_id);
+
+  if (candidate->event_id != event_id)
+    {
+      candidate->event_id = event_id;
+      candidate->n_events = 0;
+    }
+
   return candidate;
 }
 
@@ -247,10 +258,10 @@ count_event (LReactor *self,
   watch = l_reactor_get_slot (self, (guint32) event_id)->watch;
   if (watch != NULL && !is_outside (self, watch) && watch->condition != 0 && event_id == l_reactor_get_event_id (self, watch))
     {
-      candidate = get_candidate (self, watch->slot);
+      candidate = get_candidate (self, event_id);
       if (++candidate->n_events >= N_EVENTS_OF_HOT)
         {
-          candidate->slot = 0;
+          candidate->event_id = 0;
           heat_up (self, watch);
         }
     }
