@@ -19,6 +19,9 @@ typedef struct
   gintptr        descriptor; /* -1: none */
   gboolean       counts_passed; /* descriptors that the peer passes */
   int            n_passed;   /* (atomic): messages that came with some, which are closed */
+#ifdef G_OS_UNIX
+  gboolean       is_widened; /* the system's buffer of what is sent */
+#endif
 #ifdef G_OS_WIN32
   GMutex         lock;       /* of what follows */
   struct _LPipe *pipe;       /* (owned) (nullable): the operations under way, while there is a descriptor */

@@ -15,6 +15,11 @@
 /* The most chunks that one sendmsg() takes: 64 KiB of small writes are two, large ones are one each. */
 #define MAX_VECTORS 64
 
+/* How much the system shall take ahead once so much did not fit: each refusal is a turn of two loops. It may allow less.
+ * Where little is refused more room is no gain, as what is on its way leaves the processor's cache. */
+#define SEND_BUFFER_SIZE (512 * 1024)
+#define LARGE_REFUSAL    (256 * 1024)
+
 G_STATIC_ASSERT (sizeof (GOutputVector) == sizeof (struct iovec));
 G_STATIC_ASSERT (G_STRUCT_OFFSET (GOutputVector, buffer) == G_STRUCT_OFFSET (struct iovec, iov_base));
 G_STATIC_ASSERT (G_STRUCT_OFFSET (GOutputVector, size) == G_STRUCT_OFFSET (struct iovec, iov_len));
@@ -35,6 +40,7 @@ set_descriptor (LTransport *self,
                 gintptr     descriptor)
 {
   g_atomic_pointer_set (&self->descriptor, descriptor);
+  self->is_widened = FALSE;
 }
 
 void
@@ -265,6 +271,29 @@ l_transport_read (LTransport *self,
   return G_POLLABLE_RETURN_FAILED;
 }
 
+/* Once a connection, and never to less than it was. */
+static void
+widen_if_refused (LTransport          *self,
+                  const GOutputVector *vectors,
+                  gsize                n_vectors,
+                  gsize                n_written)
+{
+  const int wanted = SEND_BUFFER_SIZE;
+  gsize size = 0;
+
+  if (self->is_widened)
+    return;
+
+  for (gsize i = 0; i < n_vectors; i++)
+    size += vectors[i].size;
+  if (size - n_written < LARGE_REFUSAL)
+    return;
+
+  self->is_widened = TRUE;
+  if (get_option ((int) self->descriptor, SO_SNDBUF) < wanted)
+    l_system.setsockopt ((int) self->descriptor, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+}
+
 GPollableReturn
 l_transport_write (LTransport          *self,
                    const GOutputVector *vectors,
@@ -281,12 +310,16 @@ l_transport_write (LTransport          *self,
   L_SYSTEM_RETRY (result, l_system.sendmsg ((int) self->descriptor, &message, MSG_NOSIGNAL));
   if (result >= 0)
     {
+      widen_if_refused (self, vectors, n_vectors, result);
       *n_written = result;
       return G_POLLABLE_RETURN_OK;
     }
 
   if (errno == EAGAIN)
-    return G_POLLABLE_RETURN_WOULD_BLOCK;
+    {
+      widen_if_refused (self, vectors, n_vectors, 0);
+      return G_POLLABLE_RETURN_WOULD_BLOCK;
+    }
 
   *code = errno;
   return G_POLLABLE_RETURN_FAILED;
