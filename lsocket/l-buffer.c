@@ -16,6 +16,7 @@
 #define FIRST_CHUNK_SIZE (4 * 1024)
 #define CHUNK_SIZE       (64 * 1024)
 #define MALLOC_OVERHEAD  (2 * sizeof (gpointer))
+#define FIRST_CAPACITY   (FIRST_CHUNK_SIZE - sizeof (LBufferChunk) - MALLOC_OVERHEAD)
 
 typedef enum
 {
@@ -33,8 +34,61 @@ struct _LBufferChunk
   gsize         room;  /* free bytes behind them, 0 unless it is an own chunk */
   GBytes       *bytes; /* (owned) (nullable), of a reference */
   ChunkKind     kind;
+  gsize         capacity;
   guint8        storage[];
 };
+
+/* What this thread gave up last: messages come and go one by one, and need no other chunks. */
+typedef struct
+{
+  LBufferChunk *bare;  /* (owned) (nullable): without storage */
+  LBufferChunk *first; /* (owned) (nullable): the small one */
+} Spares;
+
+static void
+free_spares (gpointer data)
+{
+  Spares *spares = data;
+
+  g_free (spares->bare);
+  g_free (spares->first);
+  g_free (spares);
+}
+
+static GPrivate spares_key = G_PRIVATE_INIT (free_spares);
+
+/* Where one of that capacity may lie; NULL: none does. */
+static LBufferChunk **
+get_spare (gsize capacity)
+{
+  Spares *spares;
+
+  if (capacity != 0 && capacity != FIRST_CAPACITY)
+    return NULL;
+
+  spares = g_private_get (&spares_key);
+  if (G_UNLIKELY (spares == NULL))
+    {
+      spares = g_new0 (Spares, 1);
+      g_private_set (&spares_key, spares);
+    }
+
+  return capacity == 0 ? &spares->bare : &spares->first;
+}
+
+static LBufferChunk *
+chunk_alloc (gsize capacity)
+{
+  LBufferChunk **spare = get_spare (capacity);
+  LBufferChunk *chunk;
+
+  if (spare != NULL && *spare != NULL)
+    return g_steal_pointer (spare);
+
+  chunk = g_malloc (sizeof (LBufferChunk) + capacity);
+  chunk->capacity = capacity;
+  return chunk;
+}
 
 static LBufferChunk *
 chunk_new (ChunkKind   kind,
@@ -46,7 +100,7 @@ chunk_new (ChunkKind   kind,
 
   g_assert (capacity <= G_MAXSSIZE - sizeof (LBufferChunk));
 
-  chunk = g_malloc (sizeof (LBufferChunk) + capacity);
+  chunk = chunk_alloc (capacity);
   chunk->next = NULL;
   chunk->prev = NULL;
   chunk->data = (kind == CHUNK_OWN) ? chunk->storage : (guint8 *) data;
@@ -60,8 +114,13 @@ chunk_new (ChunkKind   kind,
 static void
 chunk_free (LBufferChunk *chunk)
 {
+  LBufferChunk **spare = get_spare (chunk->capacity);
+
   g_clear_pointer (&chunk->bytes, g_bytes_unref);
-  g_free (chunk);
+  if (spare != NULL && *spare == NULL)
+    *spare = chunk;
+  else
+    g_free (chunk);
 }
 
 static gsize
