@@ -1,0 +1,426 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* What the library costs, in system calls: never in time, which tells more of the machine. The table l_system counts its
+ * own, and the context's poll function those of the loop. */
+
+#include "config.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "lsocket/l-system-private.h"
+#include "lsocket/lsocket.h"
+
+#define MESSAGE_SIZE  64
+#define N_ROUND_TRIPS 1000
+#define NAME          "cost"
+
+static LSystem real;
+
+typedef struct
+{
+  guint n_calls;       /* of the table */
+  guint n_controls;    /* of them on the epoll set */
+  guint n_polls;
+  guint n_descriptors; /* the most that one of these had */
+} Cost;
+
+static Cost cost;
+
+#define COUNTED(type, name, parameters, arguments) \
+  static type                                      \
+  count_##name parameters                          \
+  {                                                \
+    cost.n_calls++;                                \
+    return real.name arguments;                    \
+  }
+
+COUNTED (int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+COUNTED (int, connect, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))
+COUNTED (int, accept, (int fd, int flags), (fd, flags))
+COUNTED (ssize_t, recv, (int fd, void *buffer, size_t count, int flags), (fd, buffer, count, flags))
+COUNTED (ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+COUNTED (int, shutdown, (int fd, int how), (fd, how))
+COUNTED (int, close, (int fd), (fd))
+COUNTED (int, poll, (struct pollfd *fds, nfds_t n_fds, int msecs), (fds, n_fds, msecs))
+COUNTED (int, getsockopt, (int fd, int level, int option, void *value, socklen_t *length),
+         (fd, level, option, value, length))
+COUNTED (int, setsockopt, (int fd, int level, int option, const void *value, socklen_t length),
+         (fd, level, option, value, length))
+COUNTED (int, getsockname, (int fd, struct sockaddr *address, socklen_t *length), (fd, address, length))
+COUNTED (int, getpeername, (int fd, struct sockaddr *address, socklen_t *length), (fd, address, length))
+COUNTED (int, set_flags, (int fd, int flags, int descriptor_flags), (fd, flags, descriptor_flags))
+COUNTED (int, fstat, (int fd, struct stat *status), (fd, status))
+COUNTED (int, fstatat, (int dir, const char *path, struct stat *status, int flags), (dir, path, status, flags))
+COUNTED (int, epoll_wait, (int epoll_fd, struct epoll_event *events, int max_events, int msecs),
+         (epoll_fd, events, max_events, msecs))
+
+static int
+count_epoll_ctl (int                 epoll_fd,
+                 int                 operation,
+                 int                 fd,
+                 struct epoll_event *event)
+{
+  cost.n_calls++;
+  cost.n_controls++;
+  return real.epoll_ctl (epoll_fd, operation, fd, event);
+}
+
+static void
+count_calls (void)
+{
+  real = l_system;
+  l_system.socket = count_socket;
+  l_system.connect = count_connect;
+  l_system.accept = count_accept;
+  l_system.recv = count_recv;
+  l_system.sendmsg = count_sendmsg;
+  l_system.shutdown = count_shutdown;
+  l_system.close = count_close;
+  l_system.poll = count_poll;
+  l_system.getsockopt = count_getsockopt;
+  l_system.setsockopt = count_setsockopt;
+  l_system.getsockname = count_getsockname;
+  l_system.getpeername = count_getpeername;
+  l_system.set_flags = count_set_flags;
+  l_system.fstat = count_fstat;
+  l_system.fstatat = count_fstatat;
+  l_system.epoll_wait = count_epoll_wait;
+  l_system.epoll_ctl = count_epoll_ctl;
+}
+
+static int
+count_turns (GPollFD *fds,
+             guint    n_fds,
+             int      timeout)
+{
+  cost.n_polls++;
+  cost.n_descriptors = MAX (cost.n_descriptors, n_fds);
+  return g_poll (fds, n_fds, timeout);
+}
+
+static void
+reset (void)
+{
+  memset (&cost, 0, sizeof cost);
+}
+
+/* Both ends of a connection */
+
+typedef struct
+{
+  LIODevice *client; /* (unowned) */
+  guint      n_left;
+} Talk;
+
+static void
+on_ready_read (LIODevice *device,
+               Talk      *talk)
+{
+  char message[MESSAGE_SIZE];
+
+  g_assert_cmpint (l_io_device_read (device, message, sizeof message, NULL), ==, sizeof message);
+  if (device == talk->client && --talk->n_left == 0)
+    return;
+
+  g_assert_cmpint (l_io_device_write (device, message, sizeof message, NULL), ==, sizeof message);
+}
+
+static void
+go_round (Talk  *talk,
+          guint  count)
+{
+  static const char message[MESSAGE_SIZE];
+
+  talk->n_left = count;
+  l_io_device_write (talk->client, message, sizeof message, NULL);
+  while (talk->n_left > 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static LSocket *
+adopt (int fd)
+{
+  LSocket *socket = l_socket_new ();
+  g_autoptr(GError) error = NULL;
+
+  l_socket_set_socket_descriptor (socket, fd, L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
+  g_assert_no_error (error);
+
+  return socket;
+}
+
+static void
+make_pair (LSocket **client,
+           LSocket **server)
+{
+  int fds[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+  *client = adopt (fds[0]);
+  *server = adopt (fds[1]);
+}
+
+static Cost
+measure_round_trips (guint n_idle)
+{
+  g_autoptr(GPtrArray) idle = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(LSocket) server = NULL;
+  Talk talk;
+
+  for (guint i = 0; i < n_idle; i++)
+    {
+      LSocket *one, *other;
+
+      make_pair (&one, &other);
+      g_ptr_array_add (idle, one);
+      g_ptr_array_add (idle, other);
+    }
+
+  make_pair (&client, &server);
+  talk.client = L_IO_DEVICE (client);
+  g_signal_connect (client, "ready-read", G_CALLBACK (on_ready_read), &talk);
+  g_signal_connect (server, "ready-read", G_CALLBACK (on_ready_read), &talk);
+
+  go_round (&talk, 100);
+  reset ();
+  go_round (&talk, N_ROUND_TRIPS);
+  return cost;
+}
+
+/* Each message is a poll(), a recv() and a send(); one poll() more begins. */
+static void
+test_round_trip (void)
+{
+  Cost measured = measure_round_trips (0);
+
+  g_assert_cmpuint (measured.n_calls, <=, 4 * N_ROUND_TRIPS);
+  g_assert_cmpuint (measured.n_polls, <=, 2 * N_ROUND_TRIPS + 1);
+}
+
+/* Connections that have nothing to do cost nothing, where the system can do that. */
+static void
+test_idle (void)
+{
+  Cost measured = measure_round_trips (50);
+
+  g_assert_cmpuint (measured.n_calls, <=, 4 * N_ROUND_TRIPS);
+  g_assert_cmpuint (measured.n_polls, <=, 2 * N_ROUND_TRIPS + 1);
+  if (g_strcmp0 (g_getenv ("LSOCKET_REACTOR"), "poll") != 0)
+    g_assert_cmpuint (measured.n_descriptors, <=, 8);
+}
+
+/* Small writes are gathered. */
+static void
+test_small_writes (void)
+{
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(LSocket) server = NULL;
+  const guint n_writes = 100000;
+  static const char message[16];
+  guint64 n_skipped = 0;
+
+  make_pair (&client, &server);
+  reset ();
+  for (guint i = 0; i < n_writes; i++)
+    g_assert_cmpint (l_io_device_write (L_IO_DEVICE (client), message, sizeof message, NULL), ==, sizeof message);
+  while (n_skipped < n_writes * sizeof message)
+    {
+      g_main_context_iteration (NULL, TRUE);
+      n_skipped += l_io_device_skip (L_IO_DEVICE (server), G_MAXSSIZE, NULL);
+    }
+
+  g_assert_cmpuint (cost.n_calls + cost.n_polls, <=, n_writes / 1000);
+}
+
+/* What was large and did not fit makes room for the next. */
+
+static int
+get_send_buffer_size (LSocket *socket)
+{
+  int value = 0;
+  socklen_t length = sizeof value;
+
+  g_assert_no_errno (getsockopt ((int) l_socket_get_socket_descriptor (socket), SOL_SOCKET, SO_SNDBUF, &value, &length));
+  return value;
+}
+
+static void
+test_large_write (void)
+{
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(LSocket) server = NULL;
+  const gsize size = 1024 * 1024;
+  g_autofree char *message = g_malloc0 (size);
+  int before;
+
+  make_pair (&client, &server);
+  before = get_send_buffer_size (client);
+  g_assert_cmpint (l_io_device_write (L_IO_DEVICE (client), message, 64 * 1024, NULL), ==, 64 * 1024);
+  g_assert_cmpint (get_send_buffer_size (client), ==, before);
+
+  g_assert_cmpint (l_io_device_write (L_IO_DEVICE (client), message, size, NULL), ==, size);
+  while (l_io_device_get_bytes_available (L_IO_DEVICE (server)) < size)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (get_send_buffer_size (client), >, before);
+}
+
+/* Connect, one round trip, close */
+
+static void
+on_new_connection (LServer *server,
+                   Talk    *talk)
+{
+  LSocket *socket = l_server_next_pending_connection (server);
+
+  g_signal_connect (socket, "ready-read", G_CALLBACK (on_ready_read), talk);
+  g_signal_connect (socket, "disconnected", G_CALLBACK (g_object_unref), NULL);
+}
+
+static void
+connect_once (Talk *talk)
+{
+  g_autoptr(LSocket) client = l_socket_new ();
+
+  talk->client = L_IO_DEVICE (client);
+  g_signal_connect (client, "ready-read", G_CALLBACK (on_ready_read), talk);
+  l_socket_connect_to_server (client, NAME, L_OPEN_MODE_READ_WRITE);
+  go_round (talk, 1);
+  l_socket_abort (client);
+}
+
+static void
+test_connection (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+  const guint n_connections = 100;
+  Talk talk;
+
+  g_signal_connect (server, "new-connection", G_CALLBACK (on_new_connection), &talk);
+  l_server_listen (server, NAME, &error);
+  g_assert_no_error (error);
+
+  for (guint i = 0; i < 20; i++)
+    connect_once (&talk);
+  reset ();
+  for (guint i = 0; i < n_connections; i++)
+    connect_once (&talk);
+
+  /* socket, connect, accept, 2 send, 3 recv, 2 close, and a look at the directory; for both ends a place in the set, and
+   * what the loop learns. */
+  g_assert_cmpuint (cost.n_controls, <=, 4 * n_connections);
+  g_assert_cmpuint (cost.n_calls, <=, 18 * n_connections);
+  g_assert_cmpuint (cost.n_polls, <=, 3 * n_connections);
+}
+
+/* A server: a turn for the connection, one for each message and one for the end. The loop polls its own descriptor, the
+ * one that listens and the set: none of the connections is a busy one because those before were there, too. */
+
+static void
+on_end (guint *n_left)
+{
+  (*n_left)--;
+}
+
+static void
+on_accepted (LServer *server,
+             gpointer unused)
+{
+  LSocket *socket = l_server_next_pending_connection (server);
+  static Talk talk;
+
+  g_signal_connect (socket, "ready-read", G_CALLBACK (on_ready_read), &talk);
+  g_signal_connect_swapped (socket, "disconnected", G_CALLBACK (on_end), g_object_get_data (G_OBJECT (server), "left"));
+  g_signal_connect (socket, "disconnected", G_CALLBACK (g_object_unref), NULL);
+}
+
+static void
+talk_once (GSocketAddress *address,
+           guint          *n_left)
+{
+  g_autoptr(GSocket) client = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, NULL);
+  char message[MESSAGE_SIZE] = { 0 };
+
+  *n_left = 1;
+  g_assert_true (g_socket_connect (client, address, NULL, NULL));
+  g_main_context_iteration (NULL, TRUE);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_cmpint (g_socket_send (client, message, sizeof message, NULL, NULL), ==, sizeof message);
+      g_main_context_iteration (NULL, TRUE);
+      g_assert_cmpint (g_socket_receive (client, message, sizeof message, NULL, NULL), ==, sizeof message);
+    }
+  g_assert_true (g_socket_close (client, NULL));
+  while (*n_left > 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_server (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) one = NULL;
+  g_autoptr(LSocket) other = NULL;
+  g_autoptr(GError) error = NULL;
+  GSocketAddress *address;
+  guint n_left;
+
+  g_object_set_data (G_OBJECT (server), "left", &n_left);
+  g_signal_connect (server, "new-connection", G_CALLBACK (on_accepted), NULL);
+  l_server_listen (server, NAME, &error);
+  g_assert_no_error (error);
+  address = l_server_get_address (server);
+
+  /* One that stays keeps the set in the loop. */
+  make_pair (&one, &other);
+  for (guint i = 0; i < 20; i++)
+    talk_once (address, &n_left);
+  reset ();
+  for (guint i = 0; i < 100; i++)
+    talk_once (address, &n_left);
+
+  g_assert_cmpuint (cost.n_polls, ==, 400);
+  if (g_strcmp0 (g_getenv ("LSOCKET_REACTOR"), "poll") != 0)
+    g_assert_cmpuint (cost.n_descriptors, ==, 3);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_autofree char *directory = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GDir) dir = NULL;
+  const char *name;
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  directory = g_dir_make_tmp ("lsXXXXXX", &error);
+  g_assert_no_error (error);
+  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
+  count_calls ();
+  g_main_context_set_poll_func (NULL, count_turns);
+
+  g_test_add_func ("/cost/round-trip", test_round_trip);
+  g_test_add_func ("/cost/idle", test_idle);
+  g_test_add_func ("/cost/small-writes", test_small_writes);
+  g_test_add_func ("/cost/large-write", test_large_write);
+  g_test_add_func ("/cost/connection", test_connection);
+  g_test_add_func ("/cost/server", test_server);
+  status = g_test_run ();
+
+  dir = g_dir_open (directory, 0, NULL);
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (directory, name, NULL);
+
+      g_unlink (file);
+    }
+  g_rmdir (directory);
+
+  return status;
+}
