@@ -580,13 +580,13 @@ test_writable_bytes (void)
   g_test_summary ("What goes as a whole or not at all is told of when all of it has room");
 
   socket = test_socket_with_raw_peer (&raw);
-  /* What the system takes is full, and less than half of the buffer. */
+  /* What the system takes is full, but it may come to take more. */
   test_raw_fill (l_socket_get_socket_descriptor (socket));
   l_io_device_set_write_buffer_size (L_IO_DEVICE (socket), 1000000);
   g_signal_connect (socket, "writable", G_CALLBACK (count_writable), &writer);
-  g_assert_true (l_io_device_write_bytes (L_IO_DEVICE (socket), large, NULL));
-  test_turn_all ();
-  g_assert_false (l_io_device_write_bytes (L_IO_DEVICE (socket), large, NULL));
+  while (l_io_device_write_bytes (L_IO_DEVICE (socket), large, NULL))
+    test_turn_all ();
+  writer.n_writable = 0;
   while (writer.n_writable == 0)
     {
       test_raw_take (raw, &ended);
