@@ -269,6 +269,8 @@ class TestErrors(TestCase):
             LSocket.Server.remove('market')
         with self.assertRaises(LSocket.UnsupportedOperationError), open(os.devnull) as file:
             LSocket.Server().listen_descriptor(file.fileno())
+        with self.assertRaises(LSocket.ServerNotFoundError):
+            LSocket.Server().listen_activated()
 
     def test_descriptor(self):
         with self.assertRaises(LSocket.Error), open(os.devnull) as file:

@@ -33,7 +33,6 @@ declare module 'gi://LSocket?version=1' {
         }
 
         interface Server extends AsyncIterable<Socket> {
-            readonly connections: Gio.ListModel & Iterable<Socket>;
             get_connections(): Gio.ListModel & Iterable<Socket>;
             listen_activated(name?: string | null): boolean;
             accept_async(cancellable?: Gio.Cancellable | null): Promise<Socket>;
