@@ -310,8 +310,8 @@ test_connection (void)
   for (guint i = 0; i < n_connections; i++)
     connect_once (&talk);
 
-  /* socket, connect, accept, 2 send, 3 recv, 2 close, a look at the directory and at who serves there; for both ends a
-   * place in the set, and what the loop learns. */
+  /* socket, connect, accept, 2 send, 3 recv, 2 close, a look at the directory and at who serves; for both ends a place in
+   * the set, and what the loop learns. */
   g_assert_cmpuint (cost.n_controls, <=, 4 * n_connections);
   g_assert_cmpuint (cost.n_calls, <=, 19 * n_connections);
   g_assert_cmpuint (cost.n_polls, <=, 3 * n_connections);
