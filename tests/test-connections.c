@@ -385,6 +385,7 @@ test_outlives_server (void)
   g_object_unref (forgotten);
   g_assert_finalize_object (server);
   view_assert_changes (&view, "0-2+0 ");
+  g_assert_cmpuint (g_list_model_get_n_items (model), ==, 0);
   g_assert_null (forgotten);
   g_assert_cmpint (l_socket_get_state (held), ==, L_SOCKET_STATE_CONNECTED);
   l_socket_abort (held);
