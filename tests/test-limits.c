@@ -356,7 +356,6 @@ static void
 test_idle (gconstpointer data)
 {
   const IdleCase *row = data;
-  g_autoptr(TestTrace) trace = NULL;
   gint64 begin = g_get_monotonic_time ();
   gint64 took;
   LSocket *socket;
