@@ -270,6 +270,14 @@ assert_message (Tool       *tool,
     g_error ("“%s” is not in “%s”", message, tool->errors.text->str);
 }
 
+/* Reading tells of it, or writing, whichever comes to know first. */
+static void
+assert_peer_closed (Tool *tool)
+{
+  if (strstr (tool->errors.text->str, "lsocket: Cannot write to “") == NULL)
+    assert_message (tool, "lsocket: The peer closed the connection to “");
+}
+
 static void
 assert_silent (Tool *tool)
 {
@@ -882,7 +890,7 @@ test_connect_peer_dies (void)
     }
   l_server_close (server);
   wait_for_exit (tool, 7);
-  assert_message (tool, "lsocket: The peer closed the connection to “");
+  assert_peer_closed (tool);
 }
 
 /* All was said, and not all of it taken. */
@@ -899,7 +907,7 @@ test_connect_peer_dies_late (void)
   TEST_TURN_UNTIL (l_server_has_pending_connections (server));
   l_server_close (server);
   wait_for_exit (tool, 7);
-  assert_message (tool, "lsocket: The peer closed the connection to “");
+  assert_peer_closed (tool);
 }
 
 static void
