@@ -727,7 +727,8 @@ l_io_device_write (LIODevice   *self,
  * Writes bytes as [method@LSocket.IODevice.write] does, but all of them or none, and large ones without copying them.
  *
  * When they do not fit into [property@LSocket.IODevice:write-buffer-size] it fails with %G_IO_ERROR_WOULD_BLOCK; an
- * empty buffer takes bytes of any size, and [signal@LSocket.IODevice::writable] tells when they would. Otherwise it fails as [method@LSocket.IODevice.write] does.
+ * empty buffer takes bytes of any size, and [signal@LSocket.IODevice::writable] tells when they would. Otherwise
+ * it fails as [method@LSocket.IODevice.write] does.
  *
  * Returns: %TRUE if they were taken
  *

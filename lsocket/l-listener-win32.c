@@ -310,7 +310,8 @@ l_listener_adopt (LListener  *self,
   DWORD flags;
   int code;
 
-  if (!l_system_check_pipe (handle, &flags) || (flags & PIPE_SERVER_END) == 0 || (address = l_pipe_address_new_from_handle (handle)) == NULL)
+  if (!l_system_check_pipe (handle, &flags) || (flags & PIPE_SERVER_END) == 0 ||
+      (address = l_pipe_address_new_from_handle (handle)) == NULL)
     {
       l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
                    _("It is not the server's end of a named pipe for overlapped calls"));

@@ -24,7 +24,7 @@ typedef struct
   gboolean    has_abstract;       /* the system has an abstract namespace */
   const char *runtime_directory;  /* where plain names live */
   const char *temp_directory;     /* where they live with L_SOCKET_OPTIONS_TEMP_DIRECTORY */
-  gsize       max_length;         /* of a path, an abstract name in bytes, or the name of a pipe, in units of UTF-16; without the NUL */
+  gsize       max_length;         /* in bytes without the NUL; of the name of a pipe in units of UTF-16 */
 } LNameRules;
 
 /* The address that the name stands for, or NULL with L_SOCKET_ERROR_SERVER_NOT_FOUND, for an abstract name where
