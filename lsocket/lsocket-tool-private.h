@@ -73,6 +73,8 @@ void        tool_stream_close              (ToolStream      *self);
 void        tool_stdio_init                (void);
 void        tool_stdio_prepare             (void);
 void        tool_stdio_restore             (void);
+/* Whether standard error is a terminal on which nothing else is read or written. */
+gboolean    tool_stdio_has_free_terminal   (void);
 
 /* number: of the signal that wants an end of the program, as Unix counts. */
 typedef void (* ToolSignalFunc) (int number);
@@ -112,5 +114,94 @@ void       tool_relay_set_linger        (ToolRelay      *self,
 void       tool_relay_start             (ToolRelay      *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ToolRelay, tool_relay_free)
+
+/* How far a long copy is, on standard error. It counts one connection after another. */
+void       tool_progress_enable         (void);
+void       tool_progress_count          (gsize           n_sent,
+                                         gsize           n_received);
+/* Before something else is printed there. */
+void       tool_progress_make_way       (void);
+void       tool_progress_end            (void);
+
+/* What the monitor prints. changed is called from the loop: there is room again, or the output is of no use any more. */
+typedef struct _ToolLog ToolLog;
+typedef void (* ToolLogFunc) (gpointer user_data);
+
+ToolLog   *tool_log_new                 (gboolean        is_hex,
+                                         ToolLogFunc     changed,
+                                         gpointer        user_data);
+void       tool_log_free                (ToolLog        *self);
+void       tool_log_event               (ToolLog        *self,
+                                         guint           client,
+                                         const char     *format,
+                                         ...) G_GNUC_PRINTF (3, 4);
+void       tool_log_bytes               (ToolLog        *self,
+                                         guint           client,
+                                         char            mark,
+                                         guint64         offset,
+                                         GBytes         *bytes);
+/* Then nothing more is to be passed on. */
+gboolean   tool_log_is_full             (ToolLog        *self);
+int        tool_log_get_status          (ToolLog        *self);
+/* Waits a little for whoever reads it. */
+void       tool_log_finish              (ToolLog        *self);
+
+/* The file of a running server, for which another one is put and taken away again. */
+typedef struct
+{
+  char          *server; /* (owned), where the server is meanwhile */
+  char          *front;  /* (owned), where the other is born */
+  LServerOptions access; /* that the server has given */
+} ToolPlace;
+
+gboolean   tool_place_can_take          (GSocketAddress *address);
+ToolPlace *tool_place_new               (GSocketAddress *address,
+                                         GError        **error);
+/* When somebody listens at the front. */
+gboolean   tool_place_take              (ToolPlace      *place,
+                                         GError        **error);
+/* Gives it back. */
+void       tool_place_free              (ToolPlace      *place);
+
+/* A client joined to a server. ended comes from the main loop, and the proxy may be freed in it. */
+typedef struct _ToolProxy ToolProxy;
+typedef void (* ToolProxyFunc) (ToolProxy *proxy,
+                                gpointer   user_data);
+
+ToolProxy *tool_proxy_new               (guint           number,
+                                         LSocket        *client,
+                                         LSocket        *server,
+                                         ToolLog        *log,
+                                         ToolProxyFunc   ended,
+                                         gpointer        user_data);
+void       tool_proxy_free              (ToolProxy      *self);
+/* When the log has room again. */
+void       tool_proxy_update            (ToolProxy      *self);
+
+/* All of that. ended: nothing more can be printed, and with what status the program ends. */
+typedef struct _ToolMonitor ToolMonitor;
+typedef void (* ToolMonitorFunc) (int      status,
+                                  gpointer user_data);
+
+ToolMonitor *tool_monitor_new         (gboolean          is_hex,
+                                       ToolMonitorFunc   ended,
+                                       gpointer          user_data);
+void         tool_monitor_free        (ToolMonitor      *self);
+/* How it is connected to. */
+void         tool_monitor_set_server  (ToolMonitor      *self,
+                                       LSocketOptions    options,
+                                       int               timeout);
+/* One of these. */
+gboolean     tool_monitor_listen      (ToolMonitor      *self,
+                                       const char       *name,
+                                       const char       *server_name,
+                                       LServerOptions    options,
+                                       GError          **error);
+gboolean     tool_monitor_take_place  (ToolMonitor      *self,
+                                       const char       *name,
+                                       LServerOptions    access,
+                                       GError          **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ToolMonitor, tool_monitor_free)
 
 G_END_DECLS

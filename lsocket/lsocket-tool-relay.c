@@ -66,6 +66,8 @@ on_end (gpointer user_data)
   ToolRelay *self = user_data;
 
   self->end_id = 0;
+  if (self->is_stdio)
+    tool_progress_end ();
   self->ended (self, self->user_data);
   return G_SOURCE_REMOVE;
 }
@@ -216,6 +218,8 @@ on_input (gpointer user_data)
     {
       self->has_sent = TRUE;
       l_io_device_write (get_device (self), piece, n_read, NULL);
+      if (self->is_stdio)
+        tool_progress_count (n_read, 0);
       count_unsent (self);
       update_input (self);
     }
@@ -330,8 +334,12 @@ deliver_to_output (ToolRelay *self)
   while (!self->output_is_full && (n_read = l_io_device_peek (get_device (self), piece, sizeof piece, NULL)) > 0)
     {
       n_written = write_output (self, n_read);
-      if (n_written > 0)
-        l_io_device_skip (get_device (self), n_written, NULL);
+      if (n_written <= 0)
+        continue;
+
+      l_io_device_skip (get_device (self), n_written, NULL);
+      if (self->is_stdio)
+        tool_progress_count (0, n_written);
     }
 
   if (self->peer_finished && !self->output_is_full && l_io_device_at_end (get_device (self)) && flush_output (self))

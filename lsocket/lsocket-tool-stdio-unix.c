@@ -95,6 +95,12 @@ tool_stdio_restore (void)
   restore (STDOUT_FILENO);
 }
 
+gboolean
+tool_stdio_has_free_terminal (void)
+{
+  return isatty (STDERR_FILENO) && !isatty (STDIN_FILENO) && !isatty (STDOUT_FILENO);
+}
+
 /* Whoever reads standard output sees its end, even where standard input is the same socket. */
 static void
 end_output (void)

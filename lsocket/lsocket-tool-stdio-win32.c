@@ -494,3 +494,17 @@ void
 tool_stdio_restore (void)
 {
 }
+
+static gboolean
+is_console (DWORD which)
+{
+  DWORD mode;
+
+  return GetConsoleMode (GetStdHandle (which), &mode) != 0;
+}
+
+gboolean
+tool_stdio_has_free_terminal (void)
+{
+  return is_console (STD_ERROR_HANDLE) && !is_console (STD_INPUT_HANDLE) && !is_console (STD_OUTPUT_HANDLE);
+}

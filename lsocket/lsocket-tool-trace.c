@@ -51,6 +51,7 @@ tool_trace_print (gpointer    object,
   text = g_strdup_vprintf (format, args);
   va_end (args);
 
+  tool_progress_make_way ();
   g_printerr ("lsocket: %s: %s [%s]\n", (const char *) g_object_get_data (object, "lsocket-tool-label"), text,
               get_state (object));
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* The program `lsocket`: options, sub-commands and exit codes. It uses the public functions alone, except that
- * `resolve` asks the library's own rule for names, which has no public function. */
+ * `resolve` and `monitor` ask the library's own rule for names, which has no public function. */
 
 /* What a peer gets for its answer that cannot be told that nothing more will come. */
 #define LINGER 500
@@ -26,6 +26,9 @@ static gboolean opt_abstract;
 static gboolean opt_temp_directory;
 static gboolean opt_keep_open;
 static gboolean opt_echo;
+static gboolean opt_hex;
+static gboolean opt_progress;
+static gboolean opt_no_progress;
 static char *opt_exec;
 static char **opt_names;
 static int opt_timeout = L_SOCKET_DEFAULT_TIMEOUT;
@@ -73,6 +76,7 @@ tool_print_error (const char *format,
   text = g_strdup_vprintf (format, args);
   va_end (args);
 
+  tool_progress_make_way ();
   g_printerr ("lsocket: %s\n", text);
 }
 
@@ -122,8 +126,16 @@ get_name_options (void)
   return options;
 }
 
+/* Where nobody has a say, a line that moves must not get in the way of what is typed and read. */
+static void
+choose_progress (void)
+{
+  if (opt_progress || (!opt_no_progress && !opt_verbose && tool_stdio_has_free_terminal ()))
+    tool_progress_enable ();
+}
+
 static int
-run_connect (const char *name)
+run_connect (char **names)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(ToolRelay) relay = tool_relay_new (socket, on_connect_ended, NULL);
@@ -131,12 +143,13 @@ run_connect (const char *name)
   l_socket_set_options (socket, get_name_options ());
   l_socket_set_connect_timeout (socket, opt_timeout);
 
+  choose_progress ();
   tool_stdio_prepare ();
   tool_trace_object (socket, "socket");
   tool_relay_set_stdio (relay, TRUE, FALSE);
   tool_relay_set_linger (relay, opt_linger);
   tool_relay_start (relay);
-  l_socket_connect_to_server (socket, name, L_OPEN_MODE_READ_WRITE);
+  l_socket_connect_to_server (socket, names[0], L_OPEN_MODE_READ_WRITE);
 
   return run_loop ();
 }
@@ -251,7 +264,7 @@ listen_and_serve (Listener   *self,
 }
 
 static int
-run_listen (const char *name)
+run_listen (char **names)
 {
   Listener self = { 0 };
   g_autoptr(GError) error = NULL;
@@ -264,11 +277,14 @@ run_listen (const char *name)
     }
 
   if (!opt_echo && opt_exec == NULL)
-    tool_stdio_prepare ();
+    {
+      choose_progress ();
+      tool_stdio_prepare ();
+    }
 
   self.server = l_server_new ();
   self.relays = g_ptr_array_new_with_free_func ((GDestroyNotify) tool_relay_free);
-  status = listen_and_serve (&self, name);
+  status = listen_and_serve (&self, names[0]);
 
   l_server_close (self.server);
   g_ptr_array_unref (self.relays);
@@ -277,16 +293,49 @@ run_listen (const char *name)
   return status;
 }
 
+/* monitor */
+
+static void
+on_monitor_ended (int      status,
+                  gpointer unused)
+{
+  quit (status);
+}
+
+static int
+run_monitor (char **names)
+{
+  g_autoptr(ToolMonitor) monitor = NULL;
+  g_autoptr(GError) error = NULL;
+  gboolean done;
+
+  tool_stdio_prepare ();
+  monitor = tool_monitor_new (opt_hex, on_monitor_ended, NULL);
+  tool_monitor_set_server (monitor, get_name_options (), opt_timeout);
+  if (names[1] != NULL)
+    done = tool_monitor_listen (monitor, names[0], names[1], get_server_options (), &error);
+  else
+    done = tool_monitor_take_place (monitor, names[0], opt_access, &error);
+
+  if (!done)
+    {
+      tool_print_error ("%s", error->message);
+      return tool_status_from_error (error->code);
+    }
+
+  return run_loop ();
+}
+
 /* resolve */
 
 static int
-run_resolve (const char *name)
+run_resolve (char **names)
 {
   g_autoptr(GSocketAddress) address = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL;
 
-  address = l_address_resolve (name, get_name_options (), L_OPERATION_CONNECT, &error);
+  address = l_address_resolve (names[0], get_name_options (), L_OPERATION_CONNECT, &error);
   if (address == NULL)
     {
       tool_print_error ("%s", error->message);
@@ -359,9 +408,24 @@ static const GOptionEntry name_entries[] = {
   { "abstract", 0, 0, G_OPTION_ARG_NONE, &opt_abstract, N_("The name is one of Linux’s abstract namespace"), NULL },
   { "temp-directory", 0, 0, G_OPTION_ARG_NONE, &opt_temp_directory,
     N_("A plain name lives in the temporary directory, as with Qt"), NULL },
-  { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_names, NULL, N_("NAME") },
   G_OPTION_ENTRY_NULL
 };
+
+#define NAME_ENTRY { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_names, NULL, N_("NAME") }
+
+#define TIMEOUT_ENTRY                                \
+  { "timeout", 0, 0, G_OPTION_ARG_INT, &opt_timeout, \
+    N_("How long to try a busy server; 0: not at all, negative: without end"), N_("MS") }
+
+#define ACCESS_ENTRY                                                      \
+  { "access", 0, 0, G_OPTION_ARG_CALLBACK, (gpointer) parse_access,       \
+    N_("Who may connect: user, group, other, world"), N_("WHO") }
+
+#define PROGRESS_ENTRIES                                                               \
+  { "progress", 0, 0, G_OPTION_ARG_NONE, &opt_progress,                                \
+    N_("Show on standard error how far a copy is, even if that is no terminal"), NULL }, \
+  { "no-progress", 0, 0, G_OPTION_ARG_NONE, &opt_no_progress,                          \
+    N_("Do not show how far a copy is"), NULL }
 
 #define LINGER_ENTRY                                 \
   { "linger", 0, 0, G_OPTION_ARG_INT, &opt_linger,   \
@@ -369,8 +433,9 @@ static const GOptionEntry name_entries[] = {
 
 static const GOptionEntry connect_entries[] = {
   LINGER_ENTRY,
-  { "timeout", 0, 0, G_OPTION_ARG_INT, &opt_timeout,
-    N_("How long to try a busy server; 0: not at all, negative: without end"), N_("MS") },
+  TIMEOUT_ENTRY,
+  PROGRESS_ENTRIES,
+  NAME_ENTRY,
   G_OPTION_ENTRY_NULL
 };
 
@@ -379,25 +444,64 @@ static const GOptionEntry listen_entries[] = {
   { "keep-open", 0, 0, G_OPTION_ARG_NONE, &opt_keep_open, N_("Serve more clients after the first"), NULL },
   { "echo", 0, 0, G_OPTION_ARG_NONE, &opt_echo, N_("Send back what comes"), NULL },
   { "exec", 0, 0, G_OPTION_ARG_FILENAME, &opt_exec, N_("Join each client to a new process"), N_("COMMAND") },
-  { "access", 0, 0, G_OPTION_ARG_CALLBACK, (gpointer) parse_access,
-    N_("Who may connect: user, group, other, world"), N_("WHO") },
+  ACCESS_ENTRY,
+  PROGRESS_ENTRIES,
+  NAME_ENTRY,
   G_OPTION_ENTRY_NULL
 };
 
-static const GOptionEntry no_entries[] = { G_OPTION_ENTRY_NULL };
+static const GOptionEntry monitor_entries[] = {
+  { "hex", 0, 0, G_OPTION_ARG_NONE, &opt_hex, N_("Print bytes as hexadecimal numbers"), NULL },
+  ACCESS_ENTRY,
+  TIMEOUT_ENTRY,
+  /* TRANSLATORS: arguments of the command line: a name, and perhaps another one, that of a server. */
+  { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_names, NULL, N_("NAME [SERVER]") },
+  G_OPTION_ENTRY_NULL
+};
+
+static const GOptionEntry resolve_entries[] = {
+  NAME_ENTRY,
+  G_OPTION_ENTRY_NULL
+};
 
 typedef struct
 {
   const char         *name;
   const char         *summary;
+  const char         *examples;
   const GOptionEntry *entries;
-  int              (* run) (const char *name);
+  guint               max_names;
+  int              (* run) (char **names);
 } Command;
 
 static const Command commands[] = {
-  { "connect", N_("Joins standard input and output to the server of that name."), connect_entries, run_connect },
-  { "listen", N_("Serves a client at that name on standard input and output."), listen_entries, run_listen },
-  { "resolve", N_("Prints the address that the name leads to."), no_entries, run_resolve },
+  {
+    "connect", N_("Joins standard input and output to the server of that name."),
+    "  echo hello | lsocket connect market\n"
+    "  tar c pictures | lsocket connect copy\n"
+    "  lsocket connect --timeout 0 /run/sort/socket <numbers",
+    connect_entries, 1, run_connect
+  },
+  {
+    "listen", N_("Serves a client at that name on standard input and output."),
+    "  lsocket listen market\n"
+    "  lsocket listen copy </dev/null | tar x\n"
+    "  lsocket listen --keep-open --access user,group --exec 'sort -n' /run/sort/socket",
+    listen_entries, 1, run_listen
+  },
+  {
+    "monitor", N_("Prints what clients and the server of that name say to each other."),
+    "  lsocket monitor market\n"
+    "  lsocket monitor --hex /run/sort/socket | tee traffic\n"
+    "  lsocket monitor front market",
+    monitor_entries, 2, run_monitor
+  },
+  {
+    "resolve", N_("Prints the address that the name leads to."),
+    "  lsocket resolve market\n"
+    "  lsocket resolve --abstract market",
+    resolve_entries, 1, run_resolve
+  },
 };
 
 static const Command *
@@ -430,28 +534,38 @@ fail_usage (const char *format,
   return TOOL_STATUS_USAGE;
 }
 
+static char *
+describe_examples (const char *examples)
+{
+  return g_strdup_printf ("%s\n%s", _("Examples:"), examples);
+}
+
 static int
 run_command (const Command  *command,
              char         ***argv)
 {
   g_autofree char *program = g_strdup_printf ("lsocket %s", command->name);
+  g_autofree char *examples = describe_examples (command->examples);
   g_autoptr(GOptionContext) context = g_option_context_new (NULL);
   g_autoptr(GError) error = NULL;
 
   g_set_prgname (program);
   g_option_context_set_summary (context, _(command->summary));
+  g_option_context_set_description (context, examples);
   g_option_context_add_main_entries (context, name_entries, GETTEXT_PACKAGE);
   g_option_context_add_main_entries (context, command->entries, GETTEXT_PACKAGE);
   if (!g_option_context_parse_strv (context, argv, &error))
     return fail_usage ("%s", error->message);
-  if (opt_names == NULL || opt_names[1] != NULL)
-    return fail_usage ("%s", _("There must be one name"));
+  if (opt_names == NULL || g_strv_length (opt_names) > command->max_names)
+    return fail_usage ("%s", command->max_names == 1 ? _("There must be one name") : _("There must be one name, or two"));
   if (opt_echo && opt_exec != NULL)
     return fail_usage ("%s", _("--echo and --exec exclude each other"));
+  if (opt_progress && opt_no_progress)
+    return fail_usage ("%s", _("--progress and --no-progress exclude each other"));
 
   if (opt_verbose)
     tool_trace_enable ();
-  return command->run (opt_names[0]);
+  return command->run (opt_names);
 }
 
 static char *
@@ -471,6 +585,9 @@ run (char ***argv)
 {
   g_autoptr(GOptionContext) context = g_option_context_new (_("COMMAND NAME"));
   g_autofree char *description = describe_commands ();
+  g_autofree char *examples = describe_examples ("  lsocket listen market\n"
+                                                 "  echo hello | lsocket connect market\n"
+                                                 "  lsocket monitor market");
   g_auto(GStrv) rest = NULL;
   g_autoptr(GError) error = NULL;
   const Command *command;
@@ -479,6 +596,7 @@ run (char ***argv)
   /* What follows the command is the command's. */
   g_option_context_set_strict_posix (context, TRUE);
   g_option_context_set_summary (context, description);
+  g_option_context_set_description (context, examples);
   g_option_context_add_main_entries (context, global_entries, GETTEXT_PACKAGE);
   if (!g_option_context_parse_strv (context, argv, &error))
     return fail_usage ("%s", error->message);
@@ -520,6 +638,7 @@ main (int    argc,
   tool_process_watch_signals (on_signal);
 
   status = run (&arguments);
+  tool_progress_end ();
   tool_stdio_restore ();
   return status;
 }
