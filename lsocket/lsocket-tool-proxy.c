@@ -114,7 +114,8 @@ pass_end (Side *side)
   gboolean is_news = !side->is_passed;
 
   side->is_passed = TRUE;
-  if (is_news && side->was_connected)
+  /* Not an end that is only the answer to the other's. */
+  if (is_news && side->was_connected && !is_in_state (other, L_SOCKET_STATE_UNCONNECTED))
     tool_log_event (side->proxy->log, side->proxy->number, "%s ended", side->name);
 
   if (is_in_state (side, L_SOCKET_STATE_UNCONNECTED) || other->is_finished || !tool_process_has_half_close ())
