@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "l-address-private.h"
+#include "l-log-private.h"
 #include "l-server-private.h"
 #include "l-socket-private.h"
 #include "l-task-private.h"
@@ -334,6 +335,7 @@ l_server_add_pending_connection (LServer *self,
   g_return_if_fail (L_IS_SOCKET (socket));
 
   priv = l_server_get_private (self);
+  L_LOG (self, priv->full_server_name, "listening", "accepted %p", (gpointer) socket);
   l_socket_hold (socket);
   l_server_limit_socket (self, socket);
   task = pop_accept_task (self);

@@ -7,6 +7,7 @@
 #include "l-activation-private.h"
 #include "l-address-private.h"
 #include "l-name-private.h"
+#include "l-log-private.h"
 #include "l-server-private.h"
 #include "l-socket-private.h"
 
@@ -111,6 +112,7 @@ start_accepting (LServer    *self,
   l_server_set_unlink_on_close (self, unlink_on_close);
   priv->listening = TRUE;
   priv->session++;
+  L_LOG (self, priv->full_server_name, "listening", "state changed");
   l_server_set_guard (self);
   l_server_update_condition (self);
   l_server_notify_listening (self);
@@ -324,6 +326,7 @@ l_server_close (LServer *self)
 
   pending = priv->pending;
   g_queue_init (&priv->pending);
+  L_LOG (self, priv->full_server_name, "closed", "state changed");
   l_server_stop_listening (self);
   l_server_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
   l_server_notify_listening (self);

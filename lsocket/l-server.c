@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "l-credentials-private.h"
+#include "l-log-private.h"
 #include "l-marshal.h"
 #include "l-server-private.h"
 
@@ -95,6 +96,10 @@ l_server_set_error (LServer      *self,
                     const char   *message)
 {
   LServerPrivate *priv = l_server_get_private (self);
+
+  if (message != NULL)
+    L_LOG (self, priv->full_server_name, priv->listening ? "listening" : "closed", "%s: %s",
+           l_log_get_nick (L_TYPE_SOCKET_ERROR, (int) code), message);
 
   /* Both are set before either is told, and a handler may drop the server. */
   g_object_freeze_notify (G_OBJECT (self));

@@ -103,7 +103,7 @@ fail_attempt (LSocket      *self,
   task = g_steal_pointer (&priv->connect_task);
   l_socket_begin_change (self);
   l_socket_tear_down (self);
-  l_socket_set_names (self, NULL, NULL);
+  l_socket_clear_names (self);
   l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED);
   l_socket_return_task (task, error);
 }
@@ -372,7 +372,7 @@ l_socket_end_attempt (LSocket *self)
 
   l_socket_begin_change (self);
   l_socket_tear_down (self);
-  l_socket_set_names (self, NULL, NULL);
+  l_socket_clear_names (self);
   l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED);
 
   g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The attempt to connect was ended"));

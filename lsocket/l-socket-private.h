@@ -129,6 +129,8 @@ void            l_socket_set_error               (LSocket         *self,
 void            l_socket_set_names               (LSocket         *self,
                                                   const char      *server_name,
                                                   const char      *full_server_name);
+/* At the end of a session, just before the state. */
+void            l_socket_clear_names             (LSocket         *self);
 
 /* l-socket-attempt.c: the beginning. */
 void            l_socket_begin_attempt           (LSocket         *self,

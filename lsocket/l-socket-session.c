@@ -69,7 +69,7 @@ finish (LSocket      *self,
 
   l_socket_begin_change (self);
   l_socket_tear_down (self);
-  l_socket_set_names (self, NULL, NULL);
+  l_socket_clear_names (self);
 
   unchanged = l_socket_end_change (self, L_SOCKET_STATE_UNCONNECTED) &&
               (priv->input_finished || l_socket_emit_input_finished (self)) &&

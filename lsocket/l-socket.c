@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "l-log-private.h"
 #include "l-socket-private.h"
 
 /**
@@ -79,6 +80,18 @@ l_socket_get_private (LSocket *self)
 
 /* What the state machine sets and emits */
 
+static const char *
+get_log_name (LSocketPrivate *priv)
+{
+  return priv->full_server_name != NULL ? priv->full_server_name : priv->server_name;
+}
+
+static const char *
+get_state_nick (LSocketState state)
+{
+  return l_log_get_nick (L_TYPE_SOCKET_STATE, (int) state);
+}
+
 static gboolean
 is_unchanged (LSocketPrivate *priv,
               guint           session,
@@ -126,6 +139,8 @@ l_socket_end_change (LSocket      *self,
   guint session = priv->session;
 
   priv->state = state;
+  if (state != L_SOCKET_STATE_UNCONNECTED)
+    L_LOG (self, get_log_name (priv), get_state_nick (state), "state changed");
   if (is_connection (state) != was_connection)
     {
       g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_ADDRESS]);
@@ -163,6 +178,9 @@ l_socket_set_error (LSocket      *self,
   gboolean is_new = priv->error != code;
 
   priv->error = code;
+  if (message != NULL)
+    L_LOG (self, get_log_name (priv), get_state_nick (priv->state), "%s: %s",
+           l_log_get_nick (L_TYPE_SOCKET_ERROR, (int) code), message);
   l_io_device_set_error_string (L_IO_DEVICE (self), message);
   if (is_new)
     g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_ERROR]);
@@ -254,6 +272,15 @@ l_socket_set_names (LSocket    *self,
     g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_SERVER_NAME]);
   if (is_new_full_name)
     g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_FULL_SERVER_NAME]);
+}
+
+/* The last that is logged of a session tells them once more. */
+void
+l_socket_clear_names (LSocket *self)
+{
+  L_LOG (self, get_log_name (l_socket_get_private (self)), get_state_nick (L_SOCKET_STATE_UNCONNECTED), "state changed");
+
+  l_socket_set_names (self, NULL, NULL);
 }
 
 /* GObject */
