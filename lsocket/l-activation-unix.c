@@ -110,6 +110,7 @@ take (const char  *name,
 
   if (names == NULL)
     l_error_set (error, L_OPERATION_LISTEN, name, L_SOCKET_ERROR_SERVER_NOT_FOUND,
+                 /* TRANSLATORS: a service manager is what systemd is. */
                  N_("No service manager has passed a socket to this process"));
   else if (was_there)
     l_error_set (error, L_OPERATION_LISTEN, name, L_SOCKET_ERROR_ADDRESS_IN_USE,

@@ -83,13 +83,14 @@ l_address_check_runtime_directory (const char  *directory,
 
   if (!S_ISDIR (status.st_mode))
     l_error_set (error, operation, address, L_SOCKET_ERROR_ACCESS,
-                 _("“%s” is not a directory"), directory);
+                 /* TRANSLATORS: the string is a path, here and in the next two. */
+                 N_("“%s” is not a directory"), directory);
   else if (status.st_uid != geteuid ())
     l_error_set (error, operation, address, L_SOCKET_ERROR_ACCESS,
-                 _("The directory “%s” belongs to another user"), directory);
+                 N_("The directory “%s” belongs to another user"), directory);
   else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     l_error_set (error, operation, address, L_SOCKET_ERROR_ACCESS,
-                 _("The directory “%s” can be written by others"), directory);
+                 N_("The directory “%s” can be written by others"), directory);
   else
     return TRUE;
 
@@ -153,12 +154,13 @@ l_address_check (GSocketAddress  *address,
 {
   GUnixSocketAddress *unix_address;
   g_autofree char *name = NULL;
-  gsize length;
+  g_autofree char *reason = NULL;
+  gulong length;
 
   if (!G_IS_UNIX_SOCKET_ADDRESS (address))
     {
       l_error_set (error, operation, NULL, L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
-                   _("The address is not one of a Unix socket"));
+                   N_("The address is not one of a Unix socket"));
       return FALSE;
     }
 
@@ -166,17 +168,22 @@ l_address_check (GSocketAddress  *address,
   length = g_unix_socket_address_get_path_len (unix_address);
   if (length == 0)
     {
-      l_error_set (error, operation, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND, _("The address is empty"));
+      l_error_set (error, operation, NULL, L_SOCKET_ERROR_SERVER_NOT_FOUND, N_("The address is empty"));
       return FALSE;
     }
 
   name = l_address_to_name (address);
   if (!l_address_is_abstract (address) && length >= MAX_NAME_LENGTH)
     {
-      l_error_set (error, operation, name, L_SOCKET_ERROR_SERVER_NOT_FOUND,
-                   /* TRANSLATORS: GUnixSocketAddress is the name of a class. */
-                   N_("A path of %lu bytes may have been cut by GUnixSocketAddress; use the path as a name"),
-                   (gulong) length);
+      l_error_bind_text_domain ();
+      /* TRANSLATORS: GUnixSocketAddress is the name of a class. The program should give the path as a name, a string. */
+      reason = g_strdup_printf (g_dngettext (GETTEXT_PACKAGE,
+                                             "A path of %lu byte may have been cut by GUnixSocketAddress; "
+                                             "use the path as a name",
+                                             "A path of %lu bytes may have been cut by GUnixSocketAddress; "
+                                             "use the path as a name", length),
+                                length);
+      l_error_set (error, operation, name, L_SOCKET_ERROR_SERVER_NOT_FOUND, "%s", reason);
       return FALSE;
     }
 

@@ -79,6 +79,7 @@ l_error_get_text (int code)
   if (text[0] == '\0')
     {
       g_free (text);
+      /* TRANSLATORS: a code of Windows for which it has no text. */
       text = g_strdup_printf (_("Error %d"), code);
     }
 

@@ -29,6 +29,7 @@ describe (LOperation  operation,
   switch (operation)
     {
     case L_OPERATION_CONNECT:
+      /* TRANSLATORS: here and below the string is what went wrong, a sentence without a full stop. */
       return g_strdup_printf (_("Cannot connect: %s"), cause);
     case L_OPERATION_LISTEN:
       return g_strdup_printf (_("Cannot listen: %s"), cause);
@@ -57,7 +58,7 @@ describe_address (LOperation  operation,
   switch (operation)
     {
     case L_OPERATION_CONNECT:
-      /* TRANSLATORS: here and below the first string is the address of a socket, the second what went wrong. */
+      /* TRANSLATORS: here and below the first string is the path or the name of a socket, the second what went wrong. */
       return g_strdup_printf (_("Cannot connect to “%s”: %s"), address, cause);
     case L_OPERATION_LISTEN:
       return g_strdup_printf (_("Cannot listen on “%s”: %s"), address, cause);
@@ -109,6 +110,7 @@ l_error_set_peer_closed (GError     **error,
   g_autofree char *shown = address != NULL ? g_utf8_make_valid (address, -1) : NULL;
 
   if (shown != NULL)
+    /* TRANSLATORS: the string is the path or the name of a socket. */
     g_set_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, _("The peer closed the connection to “%s”"), shown);
   else
     g_set_error_literal (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, _("The peer closed the connection"));

@@ -277,7 +277,8 @@ l_listener_adopt (LListener *self,
   if (!is_listening_stream_socket (fd))
     {
       l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
-                   _("It is not a Unix stream socket that listens"));
+                   /* TRANSLATORS: “It” is the descriptor. */
+                   N_("It is not a Unix stream socket that listens"));
       return FALSE;
     }
 

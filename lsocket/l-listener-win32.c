@@ -314,7 +314,8 @@ l_listener_adopt (LListener  *self,
       (address = l_pipe_address_new_from_handle (handle)) == NULL)
     {
       l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
-                   _("It is not the server's end of a named pipe for overlapped calls"));
+                   /* TRANSLATORS: “It” is the descriptor. “Overlapped” is Windows’s word for asynchronous. */
+                   N_("It is not the server’s end of a named pipe for overlapped calls"));
       return FALSE;
     }
 

@@ -99,15 +99,28 @@ check_length (const char       *address,
               LOperation        operation,
               GError          **error)
 {
-  gsize length = get_length (address, rules);
+  gulong length = get_length (address, rules);
+  gulong max = rules->max_length;
+  g_autofree char *reason = NULL;
 
-  if (length <= rules->max_length)
+  if (length <= max)
     return TRUE;
 
-  l_error_set (error, operation, address, L_SOCKET_ERROR_SERVER_NOT_FOUND,
-               rules->pipes ? N_("The address has %lu characters and the system takes at most %lu")
-                            : N_("The address has %lu bytes and the system takes at most %lu"),
-               (gulong) length, (gulong) rules->max_length);
+  l_error_bind_text_domain ();
+  if (rules->pipes)
+    /* TRANSLATORS: the first number decides the plural, the second is the limit. */
+    reason = g_strdup_printf (g_dngettext (GETTEXT_PACKAGE,
+                                           "The address has %lu character and the system takes at most %lu",
+                                           "The address has %lu characters and the system takes at most %lu", length),
+                              length, max);
+  else
+    /* TRANSLATORS: the first number decides the plural, the second is the limit. */
+    reason = g_strdup_printf (g_dngettext (GETTEXT_PACKAGE,
+                                           "The address has %lu byte and the system takes at most %lu",
+                                           "The address has %lu bytes and the system takes at most %lu", length),
+                              length, max);
+
+  l_error_set (error, operation, address, L_SOCKET_ERROR_SERVER_NOT_FOUND, "%s", reason);
   return FALSE;
 }
 

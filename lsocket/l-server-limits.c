@@ -34,7 +34,7 @@ report_refusal (LServer    *self,
   g_autoptr(GError) error = NULL;
 
   l_error_set (&error, L_OPERATION_ACCEPT, priv->full_server_name, L_SOCKET_ERROR_RESOURCE,
-               /* TRANSLATORS: the number or the identifier of a user. */
+               /* TRANSLATORS: the number of a user, on Windows the identifier. */
                N_("The user “%s” has as many connections as one may have"), user);
   l_server_set_error (self, error->code, error->message);
   l_server_emit_error (self, error->code);

@@ -191,7 +191,7 @@ check_peer (LSocket     *self,
   if (!priv->checks_peer || l_credentials_admit_peer (priv->transport.descriptor, FALSE))
     return TRUE;
 
-  l_error_set (error, operation, name, L_SOCKET_ERROR_ACCESS, _("The other end belongs to another user"));
+  l_error_set (error, operation, name, L_SOCKET_ERROR_ACCESS, N_("The peer belongs to another user"));
   return FALSE;
 }
 
@@ -433,7 +433,9 @@ adopt_descriptor (LSocket       *self,
   /* The caller keeps it. */
   l_transport_release (&priv->transport);
   if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
-    l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_OPERATION, _("It is not connected"));
+    l_error_set (error, L_OPERATION_ADOPT, number, L_SOCKET_ERROR_OPERATION,
+                 /* TRANSLATORS: “It” is the descriptor. */
+                 N_("It is not connected"));
   else
     l_error_set_system (error, L_OPERATION_ADOPT, number, code);
   return FALSE;

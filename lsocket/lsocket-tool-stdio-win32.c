@@ -315,24 +315,25 @@ static gssize
 fail (ToolStream  *self,
       GError     **error)
 {
-  g_autofree char *text = NULL;
+  g_autofree char *text = g_win32_error_message (self->error);
+  GIOErrorEnum code;
 
   switch (self->error)
     {
     case ERROR_SUCCESS:
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "Not yet");
+      code = G_IO_ERROR_WOULD_BLOCK;
       break;
     case ERROR_BROKEN_PIPE:
     case ERROR_NO_DATA:
     case ERROR_PIPE_NOT_CONNECTED:
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE, "Nobody reads it");
+      code = G_IO_ERROR_BROKEN_PIPE;
       break;
     default:
-      text = g_win32_error_message (self->error);
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, text);
+      code = G_IO_ERROR_FAILED;
       break;
     }
 
+  g_set_error_literal (error, G_IO_ERROR, code, text);
   return -1;
 }
 

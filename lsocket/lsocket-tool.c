@@ -382,6 +382,7 @@ parse_access (const char  *option,
       if (n == G_N_ELEMENTS (accesses))
         {
           g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                       /* TRANSLATORS: these four words are given as they are in every language. */
                        _("“%s” is none of user, group, other and world"), words[i]);
           return FALSE;
         }
@@ -411,12 +412,15 @@ static const GOptionEntry name_entries[] = {
   G_OPTION_ENTRY_NULL
 };
 
+/* TRANSLATORS: what stands for the name of a socket. */
 #define NAME_ENTRY { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_names, NULL, N_("NAME") }
 
+/* TRANSLATORS: the “MS” of the next message stands for a number of milliseconds. */
 #define TIMEOUT_ENTRY                                \
   { "timeout", 0, 0, G_OPTION_ARG_INT, &opt_timeout, \
     N_("How long to try a busy server; 0: not at all, negative: without end"), N_("MS") }
 
+/* TRANSLATORS: these four words are given as they are in every language. “WHO”, the next message, stands for them. */
 #define ACCESS_ENTRY                                                      \
   { "access", 0, 0, G_OPTION_ARG_CALLBACK, (gpointer) parse_access,       \
     N_("Who may connect: user, group, other, world"), N_("WHO") }
@@ -443,6 +447,7 @@ static const GOptionEntry listen_entries[] = {
   LINGER_ENTRY,
   { "keep-open", 0, 0, G_OPTION_ARG_NONE, &opt_keep_open, N_("Serve more clients after the first"), NULL },
   { "echo", 0, 0, G_OPTION_ARG_NONE, &opt_echo, N_("Send back what comes"), NULL },
+  /* TRANSLATORS: what stands for a command line: --exec=COMMAND */
   { "exec", 0, 0, G_OPTION_ARG_FILENAME, &opt_exec, N_("Join each client to a new process"), N_("COMMAND") },
   ACCESS_ENTRY,
   PROGRESS_ENTRIES,
@@ -530,6 +535,7 @@ fail_usage (const char *format,
   va_end (args);
 
   tool_print_error ("%s", text);
+  /* TRANSLATORS: the string is “lsocket” or, as an example, “lsocket listen”. */
   g_printerr (_("Try “%s --help”.\n"), g_get_prgname ());
   return TOOL_STATUS_USAGE;
 }
@@ -575,6 +581,7 @@ describe_commands (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
     g_string_append_printf (text, "\n  %-9s %s", commands[i].name, _(commands[i].summary));
+  /* TRANSLATORS: COMMAND is the word of the line of usage, “COMMAND NAME”. */
   g_string_append_printf (text, "\n\n%s", _("“lsocket COMMAND --help” tells the options of a command."));
 
   return g_string_free (text, FALSE);
@@ -583,6 +590,7 @@ describe_commands (void)
 static int
 run (char ***argv)
 {
+  /* TRANSLATORS: what stands for a command, such as listen, and for the name of a socket. */
   g_autoptr(GOptionContext) context = g_option_context_new (_("COMMAND NAME"));
   g_autofree char *description = describe_commands ();
   g_autofree char *examples = describe_examples ("  lsocket listen market\n"
