@@ -138,6 +138,7 @@ tool_place_free (ToolPlace *place)
   if (!self->is_taken || !is_at (&self->ours, self->path))
     unlink (place->server);
   else if (rename (place->server, self->path) < 0)
+    /* TRANSLATORS: two paths, and what went wrong. */
     tool_print_error (_("Cannot move “%s” back to “%s”: %s"), place->server, self->path, g_strerror (errno));
 
   place_free (self);
