@@ -49,6 +49,9 @@ void         l_error_set_not_served (GError    **error);
 /* Streams speak GIO's errors. */
 void         l_error_convert_to_io (GError     **error);
 
+/* Where the translations are, for bindtextdomain(), so in the file system's encoding. The caller frees it. */
+char        *l_error_get_locale_dir   (void);
+
 /* Before the first text is translated; the functions above do it, the classes do it for their own texts. */
 void         l_error_bind_text_domain (void);
 

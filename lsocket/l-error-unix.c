@@ -109,3 +109,9 @@ l_error_get_text (int code)
 {
   return g_strerror (code);
 }
+
+char *
+l_error_get_locale_dir (void)
+{
+  return g_strdup (LSOCKET_LOCALEDIR);
+}

@@ -86,3 +86,18 @@ l_error_get_text (int code)
   /* They are few. */
   return g_intern_string (g_strchomp (text));
 }
+
+/* A program is installed anywhere, and has its libraries with it. */
+char *
+l_error_get_locale_dir (void)
+{
+  DWORD flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT;
+  g_autofree char *prefix = NULL;
+  g_autofree char *locale_dir = NULL;
+  HMODULE module = NULL;
+
+  GetModuleHandleExW (flags, (LPCWSTR) (gpointer) l_error_get_locale_dir, &module);
+  prefix = g_win32_get_package_installation_directory_of_module (module);
+  locale_dir = g_canonicalize_filename (LSOCKET_LOCALEDIR, prefix);
+  return g_win32_locale_filename_from_utf8 (locale_dir);
+}

@@ -13,11 +13,13 @@ void
 l_error_bind_text_domain (void)
 {
   static gsize bound = 0;
+  g_autofree char *locale_dir = NULL;
 
   if (!g_once_init_enter (&bound))
     return;
 
-  bindtextdomain (GETTEXT_PACKAGE, LSOCKET_LOCALEDIR);
+  locale_dir = l_error_get_locale_dir ();
+  bindtextdomain (GETTEXT_PACKAGE, locale_dir);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   g_once_init_leave (&bound, 1);
 }

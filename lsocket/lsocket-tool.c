@@ -7,6 +7,7 @@
 #include "lsocket-tool-private.h"
 
 #include "l-address-private.h"
+#include "l-error-private.h"
 
 #include <errno.h>
 #include <glib/gi18n.h>
@@ -635,8 +636,7 @@ main (int    argc,
   int status;
 
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, LSOCKET_LOCALEDIR);
-  bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
+  l_error_bind_text_domain ();
   textdomain (GETTEXT_PACKAGE);
 
   if (!tool_process_has_half_close ())

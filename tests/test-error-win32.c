@@ -136,6 +136,24 @@ test_translated (void)
   SetThreadLocale (before);
 }
 
+static void
+test_locale_dir (void)
+{
+  g_autofree char *locale_dir = l_error_get_locale_dir ();
+  g_autofree char *directory = NULL;
+  g_autofree char *expected = NULL;
+  WCHAR program[MAX_PATH];
+  g_autofree char *utf8 = NULL;
+
+  g_test_summary ("The translations are where the program is");
+
+  g_assert_cmpuint (GetModuleFileNameW (NULL, program, G_N_ELEMENTS (program)), >, 0);
+  utf8 = g_utf16_to_utf8 (program, -1, NULL, NULL, NULL);
+  directory = g_path_get_dirname (utf8);
+  expected = g_build_filename (directory, "share", "locale", NULL);
+  g_assert_cmpstr (locale_dir, ==, expected);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -152,6 +170,7 @@ main (int   argc,
   g_test_add_func ("/error/others", test_others);
   g_test_add_func ("/error/without-text", test_without_text);
   g_test_add_func ("/error/translated", test_translated);
+  g_test_add_func ("/error/locale-dir", test_locale_dir);
 
   return g_test_run ();
 }
