@@ -36,6 +36,7 @@ typedef struct
   BOOL   (* get_server_pid)      (HANDLE handle, PULONG pid);
   HANDLE (* open_process)        (DWORD access, BOOL inheritable, DWORD pid);
   BOOL   (* open_process_token)  (HANDLE process, DWORD access, PHANDLE token);
+  BOOL   (* get_token_info)      (HANDLE token, TOKEN_INFORMATION_CLASS kind, LPVOID info, DWORD size, PDWORD needed);
   HANDLE (* create_event)        (void);
   DWORD  (* wait)                (DWORD n_handles, const HANDLE *handles, DWORD msecs);
 } LSystem;

@@ -153,6 +153,7 @@ LSystem l_system = {
   .get_server_pid = GetNamedPipeServerProcessId,
   .open_process = OpenProcess,
   .open_process_token = OpenProcessToken,
+  .get_token_info = GetTokenInformation,
   .create_event = system_create_event,
   .wait = system_wait,
 };

@@ -18,9 +18,9 @@ get_sid (HANDLE                  token,
   DWORD size = 0;
   PSID sid;
 
-  GetTokenInformation (token, kind, NULL, 0, &size);
+  l_system.get_token_info (token, kind, NULL, 0, &size);
   info = g_malloc0 (MAX (size, 1));
-  if (!GetTokenInformation (token, kind, info, size, &size))
+  if (!l_system.get_token_info (token, kind, info, size, &size))
     return NULL;
 
   sid = kind == TokenUser ? ((TOKEN_USER *) info)->User.Sid : ((TOKEN_PRIMARY_GROUP *) info)->PrimaryGroup;

@@ -227,7 +227,7 @@ static void
 turn_until (gboolean (* is_true) (gpointer),
             gpointer  data)
 {
-  gint64 deadline = g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND;
+  gint64 deadline = g_get_monotonic_time () + G_TIME_SPAN_MINUTE;
 
   while (!is_true (data))
     {
@@ -863,6 +863,170 @@ test_foreign_port (void)
   CloseHandle (port);
 }
 
+/* Who is there. All are one user here, so that what is asked about another process is answered as Windows would. */
+
+#define STRANGER "S-1-5-21-1-2-3-1001"
+#define SYSTEM "S-1-5-18"
+
+static const char *peer_sid; /* NULL: nobody may ask */
+static gboolean    is_own_process;
+
+static HANDLE
+fake_open_process (DWORD access,
+                   BOOL  inheritable,
+                   DWORD pid)
+{
+  g_assert_cmphex (access, ==, PROCESS_QUERY_LIMITED_INFORMATION);
+  if (peer_sid != NULL)
+    return real.open_process (access, inheritable, pid);
+
+  SetLastError (ERROR_ACCESS_DENIED);
+  return NULL;
+}
+
+static BOOL
+fake_open_process_token (HANDLE  process,
+                         DWORD   access,
+                         PHANDLE token)
+{
+  is_own_process = process == GetCurrentProcess ();
+  return real.open_process_token (process, access, token);
+}
+
+static BOOL
+fake_get_token_info (HANDLE                  token,
+                     TOKEN_INFORMATION_CLASS kind,
+                     LPVOID                  info,
+                     DWORD                   size,
+                     PDWORD                  needed)
+{
+  TOKEN_USER *user = info;
+  PSID sid;
+
+  if (is_own_process)
+    return real.get_token_info (token, kind, info, size, needed);
+
+  g_assert_cmpint (kind, ==, TokenUser);
+  *needed = sizeof *user + SECURITY_MAX_SID_SIZE;
+  if (size < *needed)
+    {
+      SetLastError (ERROR_INSUFFICIENT_BUFFER);
+      return FALSE;
+    }
+
+  g_assert_true (ConvertStringSidToSidA (peer_sid, &sid));
+  user->User.Sid = user + 1;
+  g_assert_true (CopySid (SECURITY_MAX_SID_SIZE, user->User.Sid, sid));
+  LocalFree (sid);
+  return TRUE;
+}
+
+static void
+fake_peer (const char *sid)
+{
+  real = l_system;
+  peer_sid = sid;
+  l_system.open_process = fake_open_process;
+  l_system.open_process_token = fake_open_process_token;
+  l_system.get_token_info = fake_get_token_info;
+}
+
+typedef struct
+{
+  const char *path;
+  const char *sid;
+  LPeerPolicy policy;
+  gboolean    is_path;   /* the client is given the whole name */
+  gboolean    talks;
+} PolicyCase;
+
+static const PolicyCase client_cases[] = {
+  { "/win32/policy/client/auto/stranger", STRANGER, L_PEER_POLICY_AUTO, FALSE, FALSE },
+  { "/win32/policy/client/auto/unknown", NULL, L_PEER_POLICY_AUTO, FALSE, FALSE },
+  { "/win32/policy/client/auto/system", SYSTEM, L_PEER_POLICY_AUTO, FALSE, TRUE },
+  { "/win32/policy/client/auto/path", STRANGER, L_PEER_POLICY_AUTO, TRUE, TRUE },
+  { "/win32/policy/client/same-user/path", STRANGER, L_PEER_POLICY_SAME_USER, TRUE, FALSE },
+  { "/win32/policy/client/any", NULL, L_PEER_POLICY_ANY, FALSE, TRUE },
+};
+
+static void
+write_secret (LSocket      *socket,
+              LSocketState  state)
+{
+  if (state == L_SOCKET_STATE_CONNECTING)
+    g_assert_cmpint (l_io_device_write (L_IO_DEVICE (socket), "secret", 6, NULL), ==, 6);
+}
+
+static void
+test_policy_client (gconstpointer data)
+{
+  const PolicyCase *row = data;
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  g_autoptr(LSocket) client = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+
+  g_test_summary ("Another user's server gets not a byte, and neither does one that nobody knows");
+
+  fake_peer (row->sid);
+  l_socket_set_peer_policy (client, row->policy);
+  g_signal_connect (client, "state-changed", G_CALLBACK (write_secret), NULL);
+  l_socket_connect_to_server (client, row->is_path ? l_server_get_full_server_name (server) : name,
+                              L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (client), ==,
+                   row->talks ? L_SOCKET_STATE_CONNECTED : L_SOCKET_STATE_UNCONNECTED);
+  if (row->talks)
+    g_assert_cmpstr (l_credentials_get_sid (l_socket_get_peer_credentials (client)), ==, row->sid);
+  else
+    g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_ACCESS);
+
+  turn_until (has_pending, server);
+  peer = l_server_next_pending_connection (server);
+  if (row->talks)
+    l_socket_disconnect_from_server (client);
+  turn_until (is_unconnected, peer);
+  g_assert_cmpint (l_io_device_get_bytes_available (L_IO_DEVICE (peer)), ==, row->talks ? 6 : 0);
+  l_system = real;
+}
+
+static const PolicyCase server_cases[] = {
+  { "/win32/policy/server/auto", STRANGER, L_PEER_POLICY_AUTO, FALSE, TRUE },
+  { "/win32/policy/server/same-user/stranger", STRANGER, L_PEER_POLICY_SAME_USER, FALSE, FALSE },
+  { "/win32/policy/server/same-user/unknown", NULL, L_PEER_POLICY_SAME_USER, FALSE, FALSE },
+  { "/win32/policy/server/same-user/system", SYSTEM, L_PEER_POLICY_SAME_USER, FALSE, TRUE },
+};
+
+static gboolean
+has_error (gpointer server)
+{
+  return l_server_get_error (server) != L_SOCKET_ERROR_UNKNOWN;
+}
+
+static void
+test_policy_server (gconstpointer data)
+{
+  const PolicyCase *row = data;
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+
+  choose_name ();
+  l_server_set_peer_policy (server, row->policy);
+  g_assert_true (l_server_listen (server, name, NULL));
+  l_socket_set_peer_policy (client, L_PEER_POLICY_ANY);
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+
+  fake_peer (row->sid);
+  turn_until (row->talks ? has_pending : has_error, server);
+  l_system = real;
+  g_assert_cmpint (l_server_has_pending_connections (server), ==, row->talks);
+  if (row->talks)
+    return;
+
+  g_assert_cmpint (l_server_get_error (server), ==, L_SOCKET_ERROR_ACCESS);
+  turn_until (is_unconnected, client);
+  g_assert_cmpint (l_socket_get_error (client), ==, L_SOCKET_ERROR_PEER_CLOSED);
+}
+
 /* The end */
 
 typedef struct
@@ -991,6 +1155,10 @@ main (int    argc,
   g_test_add_func ("/win32/abandoned/write", test_abandoned_write);
   g_test_add_func ("/win32/write-bound", test_write_bound);
   g_test_add_func ("/win32/foreign-port", test_foreign_port);
+  for (guint i = 0; i < G_N_ELEMENTS (client_cases); i++)
+    g_test_add_data_func (client_cases[i].path, &client_cases[i], test_policy_client);
+  for (guint i = 0; i < G_N_ELEMENTS (server_cases); i++)
+    g_test_add_data_func (server_cases[i].path, &server_cases[i], test_policy_server);
   for (guint i = 0; i < G_N_ELEMENTS (hang_ups); i++)
     g_test_add_data_func (hang_ups[i].path, &hang_ups[i], test_hang_up);
   g_test_add_func ("/win32/told-early", test_told_early);
