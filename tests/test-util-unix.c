@@ -222,7 +222,7 @@ wait_for_input (int fd)
 {
   struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
-  g_assert_cmpint (poll (&poll_fd, 1, 10000), ==, 1);
+  g_assert_cmpint (poll (&poll_fd, 1, TEST_PATIENCE * 1000), ==, 1);
 }
 
 gboolean

@@ -331,7 +331,7 @@ test_raw_listen (const char *path,
 TestRaw
 test_raw_connect (const char *path)
 {
-  gint64 deadline = g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND;
+  gint64 deadline = g_get_monotonic_time () + TEST_PATIENCE * G_TIME_SPAN_SECOND;
   g_autofree WCHAR *utf16 = to_utf16 (path);
   HANDLE handle;
 
@@ -381,7 +381,7 @@ TestRaw
 test_raw_accept (TestRaw raw)
 {
   Listener *listener = (Listener *) raw;
-  int which = listener_wait (listener, 10000);
+  int which = listener_wait (listener, TEST_PATIENCE * 1000);
   HANDLE handle;
 
   g_assert_cmpint (which, >=, 0);

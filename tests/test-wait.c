@@ -12,7 +12,7 @@
 #define READ_WRITE L_OPEN_MODE_READ_WRITE
 
 /* What is not to be waited for, and what is. */
-#define LONG 8000
+#define LONG (TEST_PATIENCE * 1000)
 #define SHORT 60
 
 typedef struct
