@@ -159,7 +159,14 @@ typedef struct
   guint               ready_read_due : 1; /* bytes came while a handler of ready-read ran */
 } LIODevicePrivate;
 
-LIODevicePrivate *l_io_device_get_private       (LIODevice     *self);
+/* Where that stands in an instance; GObject's function for it can only be inlined where the type is defined. */
+G_GNUC_INTERNAL extern int l_io_device_private_offset;
+
+static inline LIODevicePrivate *
+l_io_device_get_private (LIODevice *self)
+{
+  return G_STRUCT_MEMBER_P (self, l_io_device_private_offset);
+}
 
 static inline const LIODeviceFuncs *
 l_io_device_get_funcs (LIODevice *self)
@@ -205,7 +212,7 @@ void              l_io_device_close             (LIODevice     *self);
 void              l_io_device_set_error_string  (LIODevice     *self,
                                                  const char    *error_string);
 
-/* Takes what came and sends what is queued. */
+/* Takes what came and sends what is queued; with a reference held. */
 void              l_io_device_dispatch          (LIODevice     *self,
                                                  GIOCondition   condition);
 /* Receives all that the system holds, beyond read-buffer-size too. */

@@ -128,6 +128,10 @@ set_condition (LIODevice    *self,
 {
   LIODeviceCondition *condition = &l_io_device_get_private (self)->condition;
 
+  /* It is changed with the lock of its direction held, too. */
+  if (*part == wanted)
+    return;
+
   g_mutex_lock (&condition->lock);
   *part = wanted;
   tell_condition (self);
@@ -182,6 +186,7 @@ l_io_device_set_suspended (LIODevice *self,
  * buffer borrows then. */
 static GPollableReturn
 read_once (LIODevice  *self,
+           Scratch    *scratch,
            gsize       room,
            gsize      *n_read,
            gboolean   *more,
@@ -189,7 +194,6 @@ read_once (LIODevice  *self,
            GError    **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  Scratch *scratch = get_scratch ();
   gsize count = MIN (room, SCRATCH_SIZE);
   void *target = l_io_device_get_read_target (self, &count);
   GPollableReturn result;
@@ -219,6 +223,7 @@ read_once (LIODevice  *self,
 /* *more: there may be more to come at once. */
 static GPollableReturn
 receive_once (LIODevice  *self,
+              Scratch    *scratch,
               gboolean    is_unlimited,
               gsize      *n_read,
               gboolean   *more,
@@ -231,12 +236,12 @@ receive_once (LIODevice  *self,
 
   *n_read = 0;
   *more = FALSE;
-  return_scratch (get_scratch ());
+  return_scratch (scratch);
 
   g_mutex_lock (&priv->input.lock);
   room = is_unlimited ? G_MAXSIZE : l_io_device_get_input_room (self);
   if (room > 0)
-    result = read_once (self, room, n_read, more, &answered, error);
+    result = read_once (self, scratch, room, n_read, more, &answered, error);
   g_mutex_unlock (&priv->input.lock);
 
   if (answered)
@@ -281,10 +286,10 @@ park (LIODevice *self,
 /* Announces what was received, and after that what came meanwhile without being announced: also in the next session, when
  * a handler began one and ran its loop. */
 static void
-announce_input (LIODevice *self)
+announce_input (LIODevice *self,
+                Scratch   *scratch)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  Scratch *scratch = get_scratch ();
 
   priv->in_ready_read = TRUE;
   do
@@ -319,10 +324,10 @@ answer_reads (LIODevice *self)
 
 /* FALSE: the session is over or does not receive any more. */
 static gboolean
-announce_and_check (LIODevice *self)
+announce_and_check (LIODevice *self,
+                    Scratch   *scratch)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  Scratch *scratch = get_scratch ();
   guint session = priv->session;
 
   if (answer_reads (self))
@@ -330,7 +335,7 @@ announce_and_check (LIODevice *self)
       if (priv->in_ready_read)
         priv->ready_read_due = TRUE;
       else
-        announce_input (self);
+        announce_input (self, scratch);
     }
   else if (scratch->borrower == self)
     {
@@ -346,6 +351,7 @@ l_io_device_receive (LIODevice    *self,
                      GIOCondition  condition)
 {
   gboolean is_end = (condition & (L_IO_RDHUP | G_IO_HUP | G_IO_ERR)) != 0;
+  Scratch *scratch = get_scratch ();
   gboolean more = TRUE;
 
   for (guint n_reads = 0; is_end || (more && n_reads < MAX_READS); n_reads++)
@@ -354,7 +360,7 @@ l_io_device_receive (LIODevice    *self,
       GPollableReturn result;
       gsize n_read;
 
-      result = receive_once (self, is_end, &n_read, &more, &error);
+      result = receive_once (self, scratch, is_end, &n_read, &more, &error);
       if (result == G_POLLABLE_RETURN_FAILED)
         {
           l_io_device_get_funcs (self)->failed (self, error);
@@ -370,7 +376,7 @@ l_io_device_receive (LIODevice    *self,
           return;
         }
 
-      if (!announce_and_check (self))
+      if (!announce_and_check (self, scratch))
         return;
     }
 }
@@ -387,7 +393,7 @@ receive_silently (LIODevice    *self,
   gsize n_read;
   gboolean more;
 
-  result = receive_once (self, FALSE, &n_read, &more, NULL);
+  result = receive_once (self, get_scratch (), FALSE, &n_read, &more, NULL);
   if (n_read > 0 && answer_reads (self))
     priv->ready_read_due = TRUE;
   if (priv->session != session)
@@ -402,15 +408,16 @@ void
 l_io_device_drain_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  Scratch *scratch = get_scratch ();
   gboolean more;
   gsize n_read;
 
   while (!priv->input.ended &&
-         receive_once (self, TRUE, &n_read, &more, NULL) == G_POLLABLE_RETURN_OK && n_read > 0)
+         receive_once (self, scratch, TRUE, &n_read, &more, NULL) == G_POLLABLE_RETURN_OK && n_read > 0)
     {
       guint session = priv->session;
 
-      announce_and_check (self);
+      announce_and_check (self, scratch);
       if (priv->session != session)
         return;
     }
@@ -503,15 +510,16 @@ l_io_device_push (LIODevice   *self,
   return result;
 }
 
-static void
+/* How much is queued when the handlers have returned. */
+static gsize
 announce_output (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gboolean is_more;
-  gsize count;
+  gsize count, n_queued;
 
   g_mutex_lock (&priv->output.lock);
   count = priv->output.n_written;
+  n_queued = l_buffer_get_size (&priv->output.buffer);
   /* Never recursively: whoever runs the handler looks again when it has returned. A loop that it runs looks before. */
   if (count > 0 && priv->in_bytes_written)
     l_io_device_schedule_flush (self);
@@ -520,17 +528,19 @@ announce_output (LIODevice *self)
   g_mutex_unlock (&priv->output.lock);
 
   if (count == 0 || priv->in_bytes_written)
-    return;
+    return n_queued;
 
   priv->in_bytes_written = TRUE;
   l_io_device_emit_bytes_written (self, count);
   priv->in_bytes_written = FALSE;
 
   g_mutex_lock (&priv->output.lock);
-  is_more = priv->output.n_written > 0;
-  if (is_more)
+  n_queued = l_buffer_get_size (&priv->output.buffer);
+  if (priv->output.n_written > 0)
     l_io_device_schedule_flush (self);
   g_mutex_unlock (&priv->output.lock);
+
+  return n_queued;
 }
 
 static void
@@ -540,11 +550,14 @@ tell_drained (LIODevice *self)
   GSList *tasks = g_steal_pointer (&priv->drain_tasks);
 
   l_io_device_get_funcs (self)->output_drained (self);
-  l_io_device_return_drained (tasks);
+  if (tasks != NULL)
+    l_io_device_return_drained (tasks);
 }
 
+/* n_departures: how many there were before. */
 static GPollableReturn
 push_queue (LIODevice  *self,
+            guint      *n_departures,
             GError    **error)
 {
   LIODeviceOutput *output = &l_io_device_get_private (self)->output;
@@ -552,6 +565,8 @@ push_queue (LIODevice  *self,
   gsize n_taken;
 
   g_mutex_lock (&output->lock);
+  if (n_departures != NULL)
+    *n_departures = output->n_departures;
   cancel_flush (self);
   result = l_io_device_push (self, NULL, 0, &n_taken, error);
   g_mutex_unlock (&output->lock);
@@ -559,14 +574,16 @@ push_queue (LIODevice  *self,
   return result;
 }
 
-/* Nothing is queued or under way, nothing is left to tell. */
+/* Nothing is queued or under way, nothing is left to tell. n_departures: how many there were. */
 static gboolean
-is_drained (LIODevice *self)
+is_drained (LIODevice *self,
+            guint     *n_departures)
 {
   LIODeviceOutput *output = &l_io_device_get_private (self)->output;
   gboolean drained;
 
   g_mutex_lock (&output->lock);
+  *n_departures = output->n_departures;
   drained = l_buffer_get_size (&output->buffer) == 0 && output->n_written == 0 && !output->blocked;
   g_mutex_unlock (&output->lock);
 
@@ -580,27 +597,30 @@ flush (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint session = priv->session;
-  guint n_departures = l_io_device_get_departures (self);
+  guint n_before, n_after;
   g_autoptr(GError) error = NULL;
   GPollableReturn result;
+  gboolean drained;
+  gsize n_queued;
 
-  result = push_queue (self, &error);
-  announce_output (self);
+  result = push_queue (self, &n_before, &error);
+  n_queued = announce_output (self);
 
-  if (priv->session == session && result == G_POLLABLE_RETURN_OK && l_io_device_get_bytes_to_write (self) > 0)
+  if (priv->session == session && result == G_POLLABLE_RETURN_OK && n_queued > 0)
     {
-      result = push_queue (self, &error);
+      result = push_queue (self, NULL, &error);
       schedule_flush (self);
     }
   if (priv->session == session && result != G_POLLABLE_RETURN_FAILED)
     l_io_device_announce_room (self);
 
+  drained = is_drained (self, &n_after);
   if (priv->session == session && result == G_POLLABLE_RETURN_FAILED)
     l_io_device_get_funcs (self)->failed (self, error);
-  else if (priv->session == session && is_drained (self))
+  else if (priv->session == session && drained)
     tell_drained (self);
 
-  return l_io_device_get_departures (self) != n_departures;
+  return n_after != n_before;
 }
 
 gboolean
@@ -689,8 +709,6 @@ l_io_device_dispatch (LIODevice    *self,
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint session = priv->session;
 
-  g_object_ref (self);
-
   if (priv->in_ready_read && l_io_device_can_receive (self) && (condition & ~G_IO_OUT) != 0)
     receive_silently (self, condition & ~G_IO_OUT);
   else
@@ -698,6 +716,4 @@ l_io_device_dispatch (LIODevice    *self,
 
   if ((condition & G_IO_OUT) != 0 && priv->session == session)
     handle_output (self);
-
-  g_object_unref (self);
 }

@@ -62,11 +62,7 @@ static guint signals[SIGNAL_WRITABLE + 1];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LIODevice, l_io_device, G_TYPE_IO_STREAM)
 
-LIODevicePrivate *
-l_io_device_get_private (LIODevice *self)
-{
-  return l_io_device_get_instance_private (self);
-}
+int l_io_device_private_offset;
 
 static void
 l_io_device_dispose (GObject *object)
@@ -356,6 +352,7 @@ l_io_device_class_init (LIODeviceClass *klass)
 
   install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
+  l_io_device_private_offset = g_type_class_get_instance_private_offset (klass);
 
   l_error_bind_text_domain ();
 }

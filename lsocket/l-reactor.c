@@ -28,9 +28,10 @@ compare_timers (gconstpointer a,
 static LReactorTimer *
 get_first_timer (LReactor *self)
 {
-  GSequenceIter *iter = g_sequence_get_begin_iter (self->timers);
+  if (g_sequence_is_empty (self->timers))
+    return NULL;
 
-  return g_sequence_iter_is_end (iter) ? NULL : g_sequence_get (iter);
+  return g_sequence_get (g_sequence_get_begin_iter (self->timers));
 }
 
 static gboolean
@@ -170,10 +171,14 @@ static void
 run_timers (LReactor *self,
             guint     n_timers)
 {
-  gint64 now = g_source_get_time (&self->parent);
   LReactorTimer *timer;
   GObject *object;
+  gint64 now;
 
+  if (n_timers == 0)
+    return;
+
+  now = g_source_get_time (&self->parent);
   while (n_timers-- > 0 && (timer = take_due_timer (self, now, &object)) != NULL)
     {
       timer->func (timer);

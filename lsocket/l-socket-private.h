@@ -75,7 +75,13 @@ struct _LSocketPrivate
   gint            closed_elsewhere; /* (atomic): g_io_stream_close() has hung up in another thread; the rest is to come */
 };
 
-LSocketPrivate *l_socket_get_private             (LSocket         *self);
+G_GNUC_INTERNAL extern int l_socket_private_offset;
+
+static inline LSocketPrivate *
+l_socket_get_private (LSocket *self)
+{
+  return G_STRUCT_MEMBER_P (self, l_socket_private_offset);
+}
 
 static inline LIODevice *
 l_socket_get_device (LSocket *self)

@@ -72,11 +72,7 @@ static guint signals[SIGNAL_STATE_CHANGED + 1];
 
 G_DEFINE_TYPE_WITH_PRIVATE (LSocket, l_socket, L_TYPE_IO_DEVICE)
 
-LSocketPrivate *
-l_socket_get_private (LSocket *self)
-{
-  return l_socket_get_instance_private (self);
-}
+int l_socket_private_offset;
 
 /* What the state machine sets and emits */
 
@@ -402,6 +398,7 @@ l_socket_class_init (LSocketClass *klass)
 
   l_socket_install_properties (object_class);
   install_signals (G_TYPE_FROM_CLASS (klass));
+  l_socket_private_offset = g_type_class_get_instance_private_offset (klass);
 }
 
 static void

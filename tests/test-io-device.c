@@ -432,7 +432,9 @@ deliver (TestDevice *device)
   if (device->condition == 0 || ready == 0)
     return FALSE;
 
+  g_object_ref (device);
   l_io_device_dispatch (L_IO_DEVICE (device), ready);
+  g_object_unref (device);
   return TRUE;
 }
 
