@@ -101,7 +101,7 @@ l_io_device_read (LIODevice  *self,
   LIODeviceInput *input;
   gssize n_read = -1;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
+  g_return_val_if_fail (l_io_device_check (self), -1);
   g_return_val_if_fail (buffer != NULL || count == 0, -1);
   g_return_val_if_fail (count <= G_MAXSSIZE, -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
@@ -138,7 +138,7 @@ l_io_device_read_bytes (LIODevice  *self,
   LIODeviceInput *input;
   GBytes *bytes = NULL;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
+  g_return_val_if_fail (l_io_device_check (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   input = &l_io_device_get_private (self)->input;
@@ -375,7 +375,7 @@ l_io_device_skip (LIODevice  *self,
   LIODeviceInput *input;
   gssize n_skipped = -1;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
+  g_return_val_if_fail (l_io_device_check (self), -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
   input = &l_io_device_get_private (self)->input;
@@ -615,7 +615,20 @@ set_would_block (GError **error)
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, _("The write buffer is full"));
 }
 
-static gssize
+/* Something is queued already, and more may be: it only has to be appended. */
+static inline gboolean
+is_gathering (LIODevicePrivate *priv,
+              gsize             count)
+{
+  LIODeviceOutput *output = &priv->output;
+  gsize limit = output->buffer_size != 0 ? MIN (OFFER_SIZE, output->buffer_size) : OFFER_SIZE;
+
+  return output->flush_due && output->open && output->opening_mode == L_OPEN_MODE_NOT_OPEN &&
+         (priv->open_mode & (L_OPEN_MODE_WRITE_ONLY | L_OPEN_MODE_UNBUFFERED)) == L_OPEN_MODE_WRITE_ONLY &&
+         l_buffer_get_size (&output->buffer) < limit && count < limit - l_buffer_get_size (&output->buffer);
+}
+
+static G_GNUC_NO_INLINE gssize
 write_data (LIODevice   *self,
             const void  *data,
             gsize        count,
@@ -702,18 +715,21 @@ l_io_device_write (LIODevice   *self,
                    gsize        count,
                    GError     **error)
 {
-  LIODeviceOutput *output;
-  gssize n_written;
+  LIODevicePrivate *priv;
+  gssize n_written = count;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), -1);
+  g_return_val_if_fail (l_io_device_check (self), -1);
   g_return_val_if_fail (data != NULL || count == 0, -1);
   g_return_val_if_fail (count <= G_MAXSSIZE, -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
-  output = &l_io_device_get_private (self)->output;
-  g_mutex_lock (&output->lock);
-  n_written = write_data (self, data, count, error);
-  g_mutex_unlock (&output->lock);
+  priv = l_io_device_get_private (self);
+  g_mutex_lock (&priv->output.lock);
+  if (G_LIKELY (is_gathering (priv, count)))
+    l_buffer_append (&priv->output.buffer, data, count);
+  else
+    n_written = write_data (self, data, count, error);
+  g_mutex_unlock (&priv->output.lock);
 
   return n_written;
 }
@@ -742,7 +758,7 @@ l_io_device_write_bytes (LIODevice  *self,
   LIODeviceOutput *output;
   gboolean taken;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
+  g_return_val_if_fail (l_io_device_check (self), FALSE);
   g_return_val_if_fail (bytes != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 

@@ -168,6 +168,23 @@ l_io_device_get_private (LIODevice *self)
   return G_STRUCT_MEMBER_P (self, l_io_device_private_offset);
 }
 
+/* L_IS_IO_DEVICE(), for functions that are called once a message: the type that was one the last time is not looked for. */
+static inline gboolean
+l_io_device_check (gpointer instance)
+{
+  G_GNUC_INTERNAL extern GType l_io_device_last_type; /* (atomic) */
+  const GTypeInstance *self = instance;
+
+  if (G_LIKELY (self != NULL && self->g_class != NULL &&
+                self->g_class->g_type == (GType) g_atomic_pointer_get (&l_io_device_last_type)))
+    return TRUE;
+  if (!L_IS_IO_DEVICE (instance))
+    return FALSE;
+
+  g_atomic_pointer_set (&l_io_device_last_type, self->g_class->g_type);
+  return TRUE;
+}
+
 static inline const LIODeviceFuncs *
 l_io_device_get_funcs (LIODevice *self)
 {

@@ -63,6 +63,7 @@ static guint signals[SIGNAL_WRITABLE + 1];
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LIODevice, l_io_device, G_TYPE_IO_STREAM)
 
 int l_io_device_private_offset;
+GType l_io_device_last_type;
 
 static void
 l_io_device_dispose (GObject *object)
@@ -578,7 +579,7 @@ l_io_device_get_bytes_available (LIODevice *self)
   LIODevicePrivate *priv;
   gsize available;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), 0);
+  g_return_val_if_fail (l_io_device_check (self), 0);
 
   priv = l_io_device_get_private (self);
   g_mutex_lock (&priv->input.lock);
@@ -604,7 +605,7 @@ l_io_device_get_bytes_to_write (LIODevice *self)
   LIODevicePrivate *priv;
   gsize n_bytes;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), 0);
+  g_return_val_if_fail (l_io_device_check (self), 0);
 
   priv = l_io_device_get_private (self);
   g_mutex_lock (&priv->output.lock);

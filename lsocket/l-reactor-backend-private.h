@@ -50,6 +50,9 @@ typedef struct
                          LReactorWatch *watch);
   void     (* remove)   (LReactor      *self,
                          LReactorWatch *watch);
+  /* (nullable): instead, of a descriptor that is closed next. */
+  void     (* forget)   (LReactor      *self,
+                         LReactorWatch *watch);
   /* (nullable): before the loop sleeps. */
   void     (* prepare)  (LReactor      *self);
   /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */
@@ -64,6 +67,7 @@ struct _LReactor
   gpointer               tag;      /* (nullable): of the descriptor that stands for all (epoll) */
   int                    fd;       /* that descriptor */
   gint64                 process;  /* whose set that is (epoll) */
+  gboolean               is_shared; /* descriptors in the set outlive their closing (epoll) */
   GObject               *spare;    /* (owned) (nullable) (atomic) */
   guint                  cursor;   /* where the next round begins (poll) */
   GArray                *changed;  /* (element-type guint32): the slots of which the set is to be told (epoll) */

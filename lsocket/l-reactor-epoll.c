@@ -55,7 +55,8 @@ static void
 epoll_clear (LReactor *self)
 {
   g_array_unref (self->changed);
-  l_system.close (self->fd);
+  if (self->fd >= 0)
+    l_system.close (self->fd);
 }
 
 static gboolean
@@ -291,6 +292,18 @@ epoll_remove (LReactor      *self,
     set_told (self, watch, 0);
 }
 
+/* Closing takes it out of the set, unless it was duplicated or a fork's child has it, too. That is noticed when it has
+ * something to tell (renew_set()), and then nothing is left to closing any more. */
+static void
+epoll_forget (LReactor      *self,
+              LReactorWatch *watch)
+{
+  if (self->is_shared || is_outside (self, watch))
+    epoll_remove (self, watch);
+  else
+    set_told (self, watch, 0);
+}
+
 /* What was ready when the loop woke up */
 typedef struct
 {
@@ -341,6 +354,48 @@ query (LReactor *self,
   g_mutex_unlock (&self->lock);
 }
 
+/* What was forgotten and is still there can only be left behind, with the set. Without a new one, for want of
+ * descriptors, they all stand outside. */
+static void
+renew_set (LReactor *self)
+{
+  g_mutex_lock (&self->lock);
+  self->is_shared = TRUE;
+  if (self->tag != NULL)
+    g_source_remove_unix_fd (&self->parent, g_steal_pointer (&self->tag));
+  l_system.close (self->fd);
+  self->fd = l_system.epoll_create1 (EPOLL_CLOEXEC);
+  self->process = getpid ();
+
+  for (guint i = 1; i < self->slots->len; i++)
+    {
+      LReactorSlot *slot = l_reactor_get_slot (self, i);
+
+      if (slot->watch == NULL || slot->told == 0)
+        continue;
+
+      set_told (self, slot->watch, 0);
+      tell_set (self, slot->watch);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+/* FALSE: of a slot that was given back. */
+static gboolean
+is_current (LReactor *self,
+            guint64   event_id)
+{
+  LReactorSlot *slot;
+  gboolean current;
+
+  g_mutex_lock (&self->lock);
+  slot = l_reactor_get_slot (self, (guint32) event_id);
+  current = slot->watch != NULL && slot->generation == (guint32) (event_id >> 32);
+  g_mutex_unlock (&self->lock);
+
+  return current;
+}
+
 static void
 dispatch_set (LReactor *self)
 {
@@ -348,6 +403,13 @@ dispatch_set (LReactor *self)
   int n_events;
 
   n_events = l_system.epoll_wait (self->fd, events, G_N_ELEMENTS (events), 0);
+  /* The first of a round, before a handler could have removed it; the kernel begins with another one each time. */
+  if (n_events > 0 && !is_current (self, events[0].data.u64))
+    {
+      renew_set (self);
+      return;
+    }
+
   if (n_events == 1)
     count_event (self, events[0].data.u64);
 
@@ -377,6 +439,7 @@ const LReactorBackend l_reactor_backend_epoll = {
   .add = change,
   .modify = epoll_modify,
   .remove = epoll_remove,
+  .forget = epoll_forget,
   .prepare = epoll_prepare,
   .dispatch = epoll_dispatch,
 };

@@ -99,6 +99,9 @@ void      l_reactor_watch              (LReactor           *self,
                                         GIOCondition        condition);
 void      l_reactor_remove_watch       (LReactor           *self,
                                         LReactorWatch      *watch);
+/* The same just before its descriptor is closed, which may save a system call. */
+void      l_reactor_forget_watch       (LReactor           *self,
+                                        LReactorWatch      *watch);
 #ifdef G_OS_WIN32
 /* An operation of the watch is done; called in any thread. */
 void      l_reactor_tell_watch         (LReactor           *self,

@@ -544,13 +544,28 @@ l_reactor_remove_watch (LReactor      *self,
   if (watch->slot == 0)
     return;
 
-  /* Before the descriptor is closed: one that was duplicated, or that a child inherited, would stay in an epoll set. */
   g_mutex_lock (&self->lock);
   change_condition (self, watch, 0);
   give_slot_back (self, watch);
   g_mutex_unlock (&self->lock);
 
   errno = errsv;
+}
+
+void
+l_reactor_forget_watch (LReactor      *self,
+                        LReactorWatch *watch)
+{
+  if (self->backend->forget == NULL || watch->slot == 0 || watch->condition == 0)
+    {
+      l_reactor_remove_watch (self, watch);
+      return;
+    }
+
+  g_mutex_lock (&self->lock);
+  self->backend->forget (self, watch);
+  give_slot_back (self, watch);
+  g_mutex_unlock (&self->lock);
 }
 
 /* With the lock held. The loop of another thread may be asleep; one that has never run looks before it sleeps. */

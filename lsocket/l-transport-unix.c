@@ -65,7 +65,9 @@ l_transport_close (LTransport *self)
   if (fd < 0)
     return;
 
-  l_transport_release (self);
+  if (self->reactor != NULL)
+    l_reactor_forget_watch (self->reactor, &self->watch);
+  set_descriptor (self, -1);
   l_system.close (fd);
 }
 

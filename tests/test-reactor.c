@@ -649,6 +649,45 @@ test_watch_duplicated_descriptor (Fixture       *fixture,
   close (channel.peer);
 }
 
+static void
+test_watch_forgotten (Fixture       *fixture,
+                      gconstpointer  unused)
+{
+  Channel channels[2], other;
+  int duplicates[2];
+
+  g_test_summary ("One that was to be closed and lives on keeps nobody awake, and the others are served");
+
+  channel_open (&other, fixture);
+  channel_add (&other, G_IO_IN);
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    {
+      channel_open (&channels[i], fixture);
+      channel_add (&channels[i], G_IO_IN);
+      channel_feed (&channels[i]);
+      g_assert_true (turn (fixture));
+      g_assert_cmpuint (channels[i].n_calls, ==, 1);
+      duplicates[i] = dup (channels[i].fd);
+      l_reactor_forget_watch (fixture->reactor, &channels[i].watch);
+      close (channels[i].fd);
+      /* The first is noticed once. */
+      turn (fixture);
+      g_assert_false (turn (fixture));
+      g_assert_cmpuint (channels[i].n_calls, ==, 1);
+    }
+
+  channel_feed (&other);
+  g_assert_true (turn (fixture));
+  g_assert_cmpuint (other.n_calls, ==, 1);
+
+  channel_close (&other);
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    {
+      close (duplicates[i]);
+      close (channels[i].peer);
+    }
+}
+
 #define N_MANY (2 * L_REACTOR_MAX_EVENTS + 8)
 
 static void
@@ -2188,6 +2227,7 @@ main (int   argc,
   ADD ("watch/added-in-handler", test_watch_added_in_handler);
   ADD ("watch/descriptor-reused", test_watch_descriptor_reused);
   ADD ("watch/duplicated-descriptor", test_watch_duplicated_descriptor);
+  ADD ("watch/forgotten", test_watch_forgotten);
   ADD ("watch/many", test_watch_many);
   /* The other backend makes no system call of its own that could fail or be counted. */
   if (g_strcmp0 (g_getenv ("LSOCKET_REACTOR"), "poll") != 0)
