@@ -50,9 +50,10 @@ typedef struct
                          LReactorWatch *watch);
   void     (* remove)   (LReactor      *self,
                          LReactorWatch *watch);
-  /* (nullable): instead, of a descriptor that is closed next. */
-  void     (* forget)   (LReactor      *self,
-                         LReactorWatch *watch);
+  /* (nullable): a removed one gives its slot back, and perhaps its descriptor is closed next. */
+  void     (* leave)    (LReactor      *self,
+                         LReactorWatch *watch,
+                         gboolean       is_closing);
   /* (nullable): before the loop sleeps. */
   void     (* prepare)  (LReactor      *self);
   /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */

@@ -85,6 +85,7 @@ set_told (LReactor      *self,
   slot->told = condition;
 }
 
+/* A fork's child shares the set: what it takes out the parent still waits for. */
 static void
 take_out_of_set (LReactor      *self,
                  LReactorWatch *watch)
@@ -92,7 +93,8 @@ take_out_of_set (LReactor      *self,
   if (l_reactor_get_slot (self, watch->slot)->told == 0)
     return;
 
-  control (self, EPOLL_CTL_DEL, watch);
+  if (self->process == getpid ())
+    control (self, EPOLL_CTL_DEL, watch);
   set_told (self, watch, 0);
 }
 
@@ -101,6 +103,12 @@ tell_set (LReactor      *self,
           LReactorWatch *watch)
 {
   gboolean is_inside = l_reactor_get_slot (self, watch->slot)->told != 0;
+
+  if (watch->condition == 0)
+    {
+      take_out_of_set (self, watch);
+      return;
+    }
 
   if (!control (self, is_inside ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch))
     {
@@ -204,7 +212,7 @@ heat_up (LReactor      *self,
 {
   LReactorHot *hot;
 
-  /* A fork's child shares the set: what it takes out the parent still waits for. */
+  /* A fork's child leaves it in the set. */
   if (self->process != getpid ())
     return;
 
@@ -286,20 +294,19 @@ epoll_remove (LReactor      *self,
 {
   if (is_outside (self, watch))
     remove_outside (self, watch);
-  else if (self->process == getpid ())
-    take_out_of_set (self, watch);
   else
-    set_told (self, watch, 0);
+    change (self, watch);
 }
 
 /* Closing takes it out of the set, unless it was duplicated or a fork's child has it, too. That is noticed when it has
  * something to tell (renew_set()), and then nothing is left to closing any more. */
 static void
-epoll_forget (LReactor      *self,
-              LReactorWatch *watch)
+epoll_leave (LReactor      *self,
+             LReactorWatch *watch,
+             gboolean       is_closing)
 {
-  if (self->is_shared || is_outside (self, watch))
-    epoll_remove (self, watch);
+  if (!is_closing || self->is_shared)
+    take_out_of_set (self, watch);
   else
     set_told (self, watch, 0);
 }
@@ -439,7 +446,7 @@ const LReactorBackend l_reactor_backend_epoll = {
   .add = change,
   .modify = epoll_modify,
   .remove = epoll_remove,
-  .forget = epoll_forget,
+  .leave = epoll_leave,
   .prepare = epoll_prepare,
   .dispatch = epoll_dispatch,
 };

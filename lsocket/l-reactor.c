@@ -535,9 +535,10 @@ l_reactor_watch (LReactor      *self,
   g_mutex_unlock (&self->lock);
 }
 
-void
-l_reactor_remove_watch (LReactor      *self,
-                        LReactorWatch *watch)
+static void
+leave (LReactor      *self,
+       LReactorWatch *watch,
+       gboolean       is_closing)
 {
   int errsv = errno;
 
@@ -546,6 +547,8 @@ l_reactor_remove_watch (LReactor      *self,
 
   g_mutex_lock (&self->lock);
   change_condition (self, watch, 0);
+  if (self->backend->leave != NULL)
+    self->backend->leave (self, watch, is_closing);
   give_slot_back (self, watch);
   g_mutex_unlock (&self->lock);
 
@@ -553,19 +556,17 @@ l_reactor_remove_watch (LReactor      *self,
 }
 
 void
+l_reactor_remove_watch (LReactor      *self,
+                        LReactorWatch *watch)
+{
+  leave (self, watch, FALSE);
+}
+
+void
 l_reactor_forget_watch (LReactor      *self,
                         LReactorWatch *watch)
 {
-  if (self->backend->forget == NULL || watch->slot == 0 || watch->condition == 0)
-    {
-      l_reactor_remove_watch (self, watch);
-      return;
-    }
-
-  g_mutex_lock (&self->lock);
-  self->backend->forget (self, watch);
-  give_slot_back (self, watch);
-  g_mutex_unlock (&self->lock);
+  leave (self, watch, TRUE);
 }
 
 /* With the lock held. The loop of another thread may be asleep; one that has never run looks before it sleeps. */
