@@ -74,6 +74,13 @@ LAsyncOperation *l_async_operation_new               (LReactor            *react
                                                       GAsyncReadyCallback  callback,
                                                       gpointer             user_data,
                                                       gpointer             tag);
+/* For who knows that the reactor's is the default. */
+LAsyncOperation *l_async_operation_new_in_reactor    (LReactor            *reactor,
+                                                      gpointer             source_object,
+                                                      GCancellable        *cancellable,
+                                                      GAsyncReadyCallback  callback,
+                                                      gpointer             user_data,
+                                                      gpointer             tag);
 /* Called where the callback comes, while the operation has not returned. */
 void             l_async_operation_watch_cancellable (LAsyncOperation     *self,
                                                       void              (* cancel) (LAsyncOperation *self));

@@ -164,6 +164,28 @@ l_async_operation_init (LAsyncOperation *self)
 }
 
 LAsyncOperation *
+l_async_operation_new_in_reactor (LReactor            *reactor,
+                                  gpointer             source_object,
+                                  GCancellable        *cancellable,
+                                  GAsyncReadyCallback  callback,
+                                  gpointer             user_data,
+                                  gpointer             tag)
+{
+  GObject *spare = reactor != NULL ? l_reactor_steal_spare (reactor) : NULL;
+  LAsyncOperation *self = L_ASYNC_OPERATION (spare != NULL ? spare : g_object_new (L_TYPE_ASYNC_OPERATION, NULL));
+
+  self->source_object = g_object_ref (source_object);
+  self->reactor = reactor;
+  if (cancellable != NULL)
+    self->cancellable = g_object_ref (cancellable);
+  self->callback = callback;
+  self->user_data = user_data;
+  self->tag = tag;
+
+  return self;
+}
+
+LAsyncOperation *
 l_async_operation_new (LReactor            *reactor,
                        gpointer             source_object,
                        GCancellable        *cancellable,
@@ -171,18 +193,11 @@ l_async_operation_new (LReactor            *reactor,
                        gpointer             user_data,
                        gpointer             tag)
 {
-  GObject *spare = reactor != NULL ? l_reactor_steal_spare (reactor) : NULL;
-  LAsyncOperation *self = L_ASYNC_OPERATION (spare != NULL ? spare : g_object_new (L_TYPE_ASYNC_OPERATION, NULL));
+  LAsyncOperation *self;
 
-  self->source_object = g_object_ref (source_object);
-  self->reactor = reactor;
+  self = l_async_operation_new_in_reactor (reactor, source_object, cancellable, callback, user_data, tag);
   if (reactor == NULL || !l_reactor_is_thread_default (reactor))
     self->context = g_main_context_ref_thread_default ();
-  if (cancellable != NULL)
-    self->cancellable = g_object_ref (cancellable);
-  self->callback = callback;
-  self->user_data = user_data;
-  self->tag = tag;
 
   return self;
 }

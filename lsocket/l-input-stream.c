@@ -60,8 +60,8 @@ l_input_stream_read_async (GInputStream        *stream,
       return;
     }
 
-  operation = l_async_operation_new (l_io_device_get_private (device)->reactor, self, cancellable, callback, user_data,
-                                     l_input_stream_read_async);
+  operation = l_async_operation_new_in_reactor (l_io_device_get_private (device)->reactor, self, cancellable, callback,
+                                                user_data, l_input_stream_read_async);
   l_io_device_start_read (device, &self->link, operation, L_READ_SOME, buffer, count);
 }
 

@@ -62,7 +62,7 @@ take_answerable (LIODevice *self,
 
   request = &priv->read_operation->read;
   *size = get_answer_size (self, request);
-  if (*size == 0 && !priv->input.ended && l_io_device_is_readable (self) &&
+  if (*size == 0 && !priv->input.ended && (priv->open_mode & L_OPEN_MODE_READ_ONLY) != 0 &&
       (request->count > 0 || request->kind == L_READ_LINE))
     return NULL;
 
@@ -175,19 +175,14 @@ l_io_device_get_read_target (LIODevice *self,
   return request->buffer;
 }
 
-void
-l_io_device_answer_direct_read (LIODevice *self,
-                                gsize      n_read)
+LAsyncOperation *
+l_io_device_take_direct_read (LIODevice *self,
+                              gsize      n_read)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  LAsyncOperation *operation;
-
-  g_mutex_lock (&priv->input.lock);
-  operation = take_operation (self);
-  g_mutex_unlock (&priv->input.lock);
+  LAsyncOperation *operation = take_operation (self);
 
   operation->n_bytes = n_read;
-  l_async_operation_return (operation);
+  return operation;
 }
 
 LIODevice *

@@ -309,8 +309,6 @@ LIODevice        *l_io_device_ref_for_operation (LAsyncOperation *operation);
 gboolean          l_io_device_is_served         (LIODevice     *self);
 /* Answers the read that is under way, if there is one and it can be; the callback may run at once. */
 gboolean          l_io_device_answer_read       (LIODevice     *self);
-void              l_io_device_answer_direct_read (LIODevice    *self,
-                                                 gsize          n_read);
 /* The same in another turn of the loop. */
 void              l_io_device_schedule_answer   (LIODevice     *self);
 void              l_io_device_answer_task_func  (LReactorTask  *task);
@@ -320,6 +318,9 @@ void              l_io_device_fail_read         (LIODevice     *self);
 gsize             l_io_device_get_wanted        (LIODevice     *self);
 void             *l_io_device_get_read_target   (LIODevice     *self,
                                                  gsize         *count);
+/* (transfer full): that read, which so many bytes were received for. */
+LAsyncOperation  *l_io_device_take_direct_read  (LIODevice     *self,
+                                                 gsize          n_read);
 
 /* l-io-device-async-write.c: what the output stream does in the owner's thread. These take the operation or the task. */
 void              l_io_device_start_write       (LIODevice     *self,

@@ -185,13 +185,13 @@ l_io_device_set_suspended (LIODevice *self,
 /* One read, with the input's lock held; into the memory of who waits for it, or into the scratch memory, which the input
  * buffer borrows then. */
 static GPollableReturn
-read_once (LIODevice  *self,
-           Scratch    *scratch,
-           gsize       room,
-           gsize      *n_read,
-           gboolean   *more,
-           gboolean   *answered,
-           GError    **error)
+read_once (LIODevice        *self,
+           Scratch          *scratch,
+           gsize             room,
+           gsize            *n_read,
+           gboolean         *more,
+           LAsyncOperation **answered,
+           GError          **error)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize count = MIN (room, SCRATCH_SIZE);
@@ -203,9 +203,9 @@ read_once (LIODevice  *self,
     return result;
 
   *more = *n_read == count;
-  *answered = target != NULL;
-  if (*answered)
+  if (target != NULL)
     {
+      *answered = l_io_device_take_direct_read (self, *n_read);
       priv->n_arrivals++;
     }
   /* What nobody may read is thrown away. */
@@ -231,7 +231,7 @@ receive_once (LIODevice  *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   GPollableReturn result = G_POLLABLE_RETURN_WOULD_BLOCK;
-  gboolean answered = FALSE;
+  LAsyncOperation *answered = NULL;
   gsize room;
 
   *n_read = 0;
@@ -244,9 +244,9 @@ receive_once (LIODevice  *self,
     result = read_once (self, scratch, room, n_read, more, &answered, error);
   g_mutex_unlock (&priv->input.lock);
 
-  if (answered)
+  if (answered != NULL)
     {
-      l_io_device_answer_direct_read (self, *n_read);
+      l_async_operation_return (answered);
       /* What nobody waits for has time until the next turn. */
       *more = *more && priv->read_operation != NULL;
     }

@@ -50,22 +50,16 @@ l_io_device_is_in_reactor (LIODevice *self)
 
 /* A stream of a session that is over stays where it is, for another thread may just be asking for it, until there is a new
  * session or the owner asks. Taken with the direction's lock held, to be dropped without. */
-static GInputStream *
-take_old_input_stream (LIODeviceInput *input)
+static gboolean
+is_old_input_stream (LIODeviceInput *input)
 {
-  if (input->stream == NULL || !l_stream_link_is_detached (l_input_stream_get_link (L_INPUT_STREAM (input->stream))))
-    return NULL;
-
-  return g_steal_pointer (&input->stream);
+  return input->stream != NULL && l_stream_link_is_detached (l_input_stream_get_link (L_INPUT_STREAM (input->stream)));
 }
 
-static GOutputStream *
-take_old_output_stream (LIODeviceOutput *output)
+static gboolean
+is_old_output_stream (LIODeviceOutput *output)
 {
-  if (output->stream == NULL || !l_stream_link_is_detached (l_output_stream_get_link (L_OUTPUT_STREAM (output->stream))))
-    return NULL;
-
-  return g_steal_pointer (&output->stream);
+  return output->stream != NULL && l_stream_link_is_detached (l_output_stream_get_link (L_OUTPUT_STREAM (output->stream)));
 }
 
 GInputStream *
@@ -77,8 +71,8 @@ l_io_device_get_input_stream (GIOStream *stream)
   GInputStream *result;
 
   g_mutex_lock (&input->lock);
-  if (l_io_device_is_owner (self))
-    old = take_old_input_stream (input);
+  if (is_old_input_stream (input) && l_io_device_is_owner (self))
+    old = g_steal_pointer (&input->stream);
   if (input->stream == NULL)
     input->stream = l_input_stream_new (self);
   result = input->stream;
@@ -96,8 +90,8 @@ l_io_device_get_output_stream (GIOStream *stream)
   GOutputStream *result;
 
   g_mutex_lock (&output->lock);
-  if (l_io_device_is_owner (self))
-    old = take_old_output_stream (output);
+  if (is_old_output_stream (output) && l_io_device_is_owner (self))
+    old = g_steal_pointer (&output->stream);
   if (output->stream == NULL)
     output->stream = l_output_stream_new (self);
   result = output->stream;
@@ -184,8 +178,10 @@ l_io_device_set_open (LIODevice *self,
   priv->n_openings++;
 
   l_io_device_lock (self);
-  old_input = take_old_input_stream (&priv->input);
-  old_output = take_old_output_stream (&priv->output);
+  if (is_old_input_stream (&priv->input))
+    old_input = g_steal_pointer (&priv->input.stream);
+  if (is_old_output_stream (&priv->output))
+    old_output = g_steal_pointer (&priv->output.stream);
   priv->input.enabled = TRUE;
   priv->input.ended = FALSE;
   priv->input.parked = FALSE;

@@ -134,8 +134,8 @@ l_output_stream_write_async (GOutputStream       *stream,
       return;
     }
 
-  operation = l_async_operation_new (l_io_device_get_private (device)->reactor, self, cancellable, callback, user_data,
-                                     l_output_stream_write_async);
+  operation = l_async_operation_new_in_reactor (l_io_device_get_private (device)->reactor, self, cancellable, callback,
+                                                user_data, l_output_stream_write_async);
   l_io_device_start_write (device, &self->link, operation, &vector, 1);
 }
 
@@ -159,8 +159,8 @@ l_output_stream_writev_async (GOutputStream       *stream,
       return;
     }
 
-  operation = l_async_operation_new (l_io_device_get_private (device)->reactor, self, cancellable, callback, user_data,
-                                     l_output_stream_writev_async);
+  operation = l_async_operation_new_in_reactor (l_io_device_get_private (device)->reactor, self, cancellable, callback,
+                                                user_data, l_output_stream_writev_async);
   l_io_device_start_write (device, &self->link, operation, vectors, n_vectors);
 }
 

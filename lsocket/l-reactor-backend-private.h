@@ -81,7 +81,7 @@ struct _LReactor
 
   GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
   GMainContext          *context;  /* (unowned): owns this source, and is held by who holds the reactor */
-  GThread               *thread;   /* (unowned) (nullable): ran the context last */
+  GThread               *thread;   /* (unowned) (nullable) (atomic): ran the context last; changed with the lock held */
   GArray                *slots;    /* (element-type LReactorSlot), the first is never used */
   guint32                free_slot;
   GQueue                 tasks;    /* (element-type LReactorTask) (unowned) */

@@ -62,12 +62,14 @@ l_reactor_prepare (GSource *source,
                    int     *timeout)
 {
   LReactor *self = (LReactor *) source;
+  GThread *thread = g_thread_self ();
   gboolean due;
 
   *timeout = -1;
 
   g_mutex_lock (&self->lock);
-  self->thread = g_thread_self ();
+  if (self->thread != thread)
+    g_atomic_pointer_set (&self->thread, thread);
   if (self->backend->prepare != NULL)
     self->backend->prepare (self);
   due = is_due (self, timeout);
@@ -397,13 +399,7 @@ l_reactor_is_dispatching (LReactor *self)
 GThread *
 l_reactor_get_thread (LReactor *self)
 {
-  GThread *thread;
-
-  g_mutex_lock (&self->lock);
-  thread = self->thread;
-  g_mutex_unlock (&self->lock);
-
-  return thread;
+  return g_atomic_pointer_get (&self->thread);
 }
 
 /* Who holds the reactor holds its context, which another thread may drop while this one wakes it. */
