@@ -152,14 +152,13 @@ l_io_device_start_drain (LIODevice *self,
                          GTask     *task)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gboolean is_drained;
+  gboolean is_flushed = l_io_device_is_flushed (self);
 
   g_mutex_lock (&priv->output.lock);
-  is_drained = l_buffer_get_size (&priv->output.buffer) == 0;
   l_io_device_schedule_flush (self);
   g_mutex_unlock (&priv->output.lock);
 
-  if (is_drained)
+  if (is_flushed)
     {
       g_task_return_boolean (task, TRUE);
       g_object_unref (task);

@@ -376,7 +376,9 @@ void              l_io_device_add_other_read    (LIODevice     *self,
                                                  int            n_reads);
 gboolean          l_io_device_has_something_to_tell (LIODevice *self,
                                                  GIOCondition   condition);
-/* With the output's lock held: writes past the buffer, once that is empty. */
+/* Whether everything is with the system. */
+gboolean          l_io_device_is_flushed        (LIODevice     *self);
+/* With the output's lock held: writes past the buffer, once that is empty. Nothing to write: until all is flushed. */
 GPollableReturn   l_io_device_write_through     (LIODevice     *self,
                                                  const GOutputVector *vectors,
                                                  gsize          n_vectors,

@@ -277,6 +277,8 @@ l_io_device_write_through (LIODevice            *self,
 
   if (result == G_POLLABLE_RETURN_OK && n_vectors > 0)
     result = l_io_device_get_funcs (self)->write_data (self, vectors, n_vectors, n_written, error);
+  else if (result == G_POLLABLE_RETURN_OK)
+    result = l_io_device_get_funcs (self)->flush_data (self, error);
 
   if (result == G_POLLABLE_RETURN_FAILED)
     l_error_convert_to_io (error);
@@ -336,6 +338,21 @@ l_io_device_stream_write (LIODevice            *self,
       if (!wait_for (self, G_IO_OUT, cancellable, wake, error))
         return G_POLLABLE_RETURN_FAILED;
     }
+}
+
+/* Whether all is the system's, also what a write that is under way there may still hold of ours. */
+gboolean
+l_io_device_is_flushed (LIODevice *self)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean is_flushed;
+
+  g_mutex_lock (&output->lock);
+  is_flushed = l_buffer_get_size (&output->buffer) == 0 &&
+               l_io_device_get_funcs (self)->flush_data (self, NULL) != G_POLLABLE_RETURN_WOULD_BLOCK;
+  g_mutex_unlock (&output->lock);
+
+  return is_flushed;
 }
 
 /* With the output's lock held. */

@@ -177,8 +177,8 @@ add_handle (LListener *self,
 
   instance->handle = handle;
   instance->listener = self;
-  if (l_overlapped_init (&instance->connect, NULL, self->reactor != NULL ? client_came : NULL, instance) &&
-      await_client (instance))
+  if (l_overlapped_init (&instance->connect, self->reactor != NULL ? client_came : NULL, instance) &&
+      l_overlapped_attach (&instance->connect, NULL) && await_client (instance))
     {
       g_ptr_array_add (self->instances, instance);
       return TRUE;

@@ -125,9 +125,9 @@ l_pipe_new (LReactor      *reactor,
   self->hang_up_timer.func = hang_up_timer_func;
   self->hang_up_timer.object = watch->object;
 
-  if (l_overlapped_init (&self->probe, NULL, func, self) &&
-      l_overlapped_init (&self->read, NULL, NULL, NULL) &&
-      l_overlapped_init (&self->write, handle, func, self))
+  if (l_overlapped_init (&self->probe, func, self) && l_overlapped_attach (&self->probe, NULL) &&
+      l_overlapped_init (&self->read, NULL, NULL) &&
+      l_overlapped_init (&self->write, func, self))
     return self;
 
   cancel_operations (self);
@@ -376,9 +376,18 @@ begin_write (LPipe *self,
              gsize *n_written,
              int   *code)
 {
-  BOOL done = l_system.write_file (self->handle, self->buffer, count, l_overlapped_begin (&self->write));
-  DWORD result = l_overlapped_begun (&self->write, done);
+  DWORD result;
+  BOOL done;
 
+  /* Not earlier: a handle that is refused goes back to whoever wants to use it as it was. */
+  if (!l_overlapped_attach (&self->write, self->handle))
+    {
+      *code = (int) GetLastError ();
+      return G_POLLABLE_RETURN_FAILED;
+    }
+
+  done = l_system.write_file (self->handle, self->buffer, count, l_overlapped_begin (&self->write));
+  result = l_overlapped_begun (&self->write, done);
   if (result != ERROR_SUCCESS && result != ERROR_IO_PENDING)
     {
       *code = (int) result;

@@ -83,7 +83,7 @@ l_stream_link_flush (LStreamLink   *self,
   g_autoptr(LIODevice) device = l_stream_link_ref_device (self);
   gsize n_written;
 
-  if (device == NULL || l_stream_link_is_detached (self) || l_io_device_get_bytes_to_write (device) == 0)
+  if (device == NULL || l_stream_link_is_detached (self) || l_io_device_is_flushed (device))
     return TRUE;
 
   return l_io_device_stream_write (device, self, NULL, 0, &n_written, TRUE, cancellable, error) == G_POLLABLE_RETURN_OK;

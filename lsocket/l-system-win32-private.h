@@ -66,16 +66,20 @@ struct _LOverlapped
   LPoolWait      *wait;       /* (nullable): for the event */
   LOverlappedFunc func;       /* (nullable): nobody is told */
   gpointer        user_data;
+  gboolean        is_attached;
   gboolean        is_bound;
   gboolean        is_pending;
   int             is_told;    /* (atomic): that it is done */
 };
 
-/* FALSE with GetLastError(). handle: (nullable): what to bind; one that belongs to another port already does without. */
+/* FALSE with GetLastError(), both. */
 gboolean l_overlapped_init    (LOverlapped     *self,
-                               HANDLE           handle,
                                LOverlappedFunc  func,
                                gpointer         user_data);
+/* Before the first operation: to who tells of the end. handle: (nullable): what to bind, for as long as it is open; one
+ * that belongs to another port already does without. */
+gboolean l_overlapped_attach  (LOverlapped     *self,
+                               HANDLE           handle);
 /* Cancels what is under way and waits for its end, and for the function if that runs. */
 void     l_overlapped_cancel  (LOverlapped     *self,
                                HANDLE           handle);

@@ -275,22 +275,29 @@ tell_bound_done (DWORD        code,
 
 gboolean
 l_overlapped_init (LOverlapped     *self,
-                   HANDLE           handle,
                    LOverlappedFunc  func,
                    gpointer         user_data)
 {
   self->func = func;
   self->user_data = user_data;
   self->event = l_system.create_event ();
-  if (self->event == NULL)
-    return FALSE;
 
-  self->is_bound = handle != NULL && l_system.bind (handle, tell_bound_done);
-  if (func == NULL || self->is_bound)
+  return self->event != NULL;
+}
+
+gboolean
+l_overlapped_attach (LOverlapped *self,
+                     HANDLE       handle)
+{
+  if (self->is_attached)
     return TRUE;
 
-  self->wait = take_pool_wait (self);
-  return self->wait != NULL;
+  self->is_bound = handle != NULL && l_system.bind (handle, tell_bound_done);
+  if (!self->is_bound && self->func != NULL)
+    self->wait = take_pool_wait (self);
+  self->is_attached = self->is_bound || self->func == NULL || self->wait != NULL;
+
+  return self->is_attached;
 }
 
 /* Its memory belongs to the system until then. */

@@ -782,11 +782,9 @@ test_write_bound (void)
   l_system.bind = record_bind;
   l_system.write_file = record_write_file;
   pair_init (&pair, L_OPEN_MODE_READ_WRITE);
-  g_assert_cmpuint (bound->len, ==, 2);
-  g_assert_true (g_array_index (bound, HANDLE, 0) == get_handle (pair.client));
-  g_assert_true (g_array_index (bound, HANDLE, 1) == get_handle (pair.peer));
-
   begin_large_write (pair.client, pair.peer);
+  g_assert_cmpuint (bound->len, ==, 1);
+  g_assert_true (g_array_index (bound, HANDLE, 0) == get_handle (pair.client));
   l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 0);
   while (n_read < 1024 * 1024)
     {
@@ -826,41 +824,94 @@ test_abandoned_write (void)
   l_system = real;
 }
 
-/* A handle that somebody has bound to a port of his own. */
+/* What the pipe has no room for is a write under way, with nothing queued. */
 static void
-test_foreign_port (void)
+fill_pipe (LSocket *socket,
+           LSocket *peer)
 {
-  g_autofree WCHAR *path = NULL;
-  g_autofree char *utf8 = NULL;
-  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
-  g_autoptr(LSocket) socket = l_socket_new ();
-  g_autoptr(LSocket) peer = NULL;
-  HANDLE handle, port;
-  LPOVERLAPPED overlapped;
-  ULONG_PTR key;
-  DWORD count;
+  GPollableOutputStream *output = G_POLLABLE_OUTPUT_STREAM (g_io_stream_get_output_stream (G_IO_STREAM (socket)));
+  static const char data[32 * 1024];
 
-  g_test_summary ("It works all the same, and the port hears nothing of us");
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (peer), 1000);
+  turn_all ();
+  while (g_pollable_output_stream_write_nonblocking (output, data, sizeof data, NULL, NULL) > 0)
+    turn_all ();
+  g_assert_cmpint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 0);
+}
 
-  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
-  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
-  handle = CreateFileW (path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
-  g_assert_true (handle != INVALID_HANDLE_VALUE);
-  port = CreateIoCompletionPort (handle, NULL, 0, 0);
-  g_assert_nonnull (port);
-  g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
-                                                 L_OPEN_MODE_READ_WRITE, NULL));
-  turn_until (has_pending, server);
-  peer = l_server_next_pending_connection (server);
-  begin_large_write (socket, peer);
-  turn_until (has_bytes, peer);
-  write_hello (peer);
-  turn_until (has_bytes, socket);
-  l_socket_abort (socket);
+static void
+on_flushed (GObject      *output,
+            GAsyncResult *result,
+            gpointer      is_flushed)
+{
+  g_assert_true (g_output_stream_flush_finish (G_OUTPUT_STREAM (output), result, NULL));
+  g_atomic_int_set ((int *) is_flushed, TRUE);
+}
 
-  g_assert_false (GetQueuedCompletionStatus (port, &count, &key, &overlapped, 0));
-  g_assert_cmpuint (GetLastError (), ==, WAIT_TIMEOUT);
-  CloseHandle (port);
+static gboolean
+is_set (gpointer flag)
+{
+  return g_atomic_int_get ((int *) flag);
+}
+
+static GOutputStream *
+get_output (LSocket *socket)
+{
+  return g_io_stream_get_output_stream (G_IO_STREAM (socket));
+}
+
+static void
+test_flush_async (void)
+{
+  int is_flushed = FALSE;
+  Pair pair;
+
+  g_test_summary ("Flushed is what the system has, and not what a write under way still holds");
+
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  fill_pipe (pair.client, pair.peer);
+  g_output_stream_flush_async (get_output (pair.client), 0, NULL, on_flushed, &is_flushed);
+  turn_all ();
+  g_assert_false (is_flushed);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 0);
+  turn_until (is_set, &is_flushed);
+  pair_clear (&pair);
+}
+
+typedef struct
+{
+  LSocket *socket;
+  int      is_flushed; /* atomic */
+} Flusher;
+
+static gpointer
+flush_in_thread (gpointer data)
+{
+  Flusher *flusher = data;
+
+  g_assert_true (g_output_stream_flush (get_output (flusher->socket), NULL, NULL));
+  g_atomic_int_set (&flusher->is_flushed, TRUE);
+  return NULL;
+}
+
+static void
+test_flush_sync (void)
+{
+  Flusher flusher = { 0 };
+  GThread *thread;
+  Pair pair;
+
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  fill_pipe (pair.client, pair.peer);
+  flusher.socket = pair.client;
+  thread = g_thread_new ("flusher", flush_in_thread, &flusher);
+  Sleep (50);
+  turn_all ();
+  g_assert_false (is_set (&flusher.is_flushed));
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 0);
+  turn_until (is_set, &flusher.is_flushed);
+  g_thread_join (thread);
+  pair_clear (&pair);
 }
 
 /* Who is there. All are one user here, so that what is asked about another process is answered as Windows would. */
@@ -930,6 +981,84 @@ fake_peer (const char *sid)
   l_system.open_process_token = fake_open_process_token;
   l_system.get_token_info = fake_get_token_info;
 }
+
+static void
+test_adopted_again (void)
+{
+  g_autofree WCHAR *path = NULL;
+  g_autofree char *utf8 = NULL;
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+  g_autoptr(GError) error = NULL;
+  HANDLE handle;
+
+  g_test_summary ("A handle that was refused is the caller's, and as good as new: its writes belong to no thread");
+
+  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
+  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
+  handle = CreateFileW (path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  fake_peer (STRANGER);
+  events = g_array_new (FALSE, FALSE, sizeof (HANDLE));
+  l_system.write_file = record_write_file;
+  l_socket_set_peer_policy (socket, L_PEER_POLICY_SAME_USER);
+  g_assert_false (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
+                                                  L_OPEN_MODE_READ_WRITE, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ACCESS);
+  l_socket_set_peer_policy (socket, L_PEER_POLICY_ANY);
+  g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
+                                                 L_OPEN_MODE_READ_WRITE, NULL));
+  turn_until (has_pending, server);
+  peer = l_server_next_pending_connection (server);
+  begin_large_write (socket, peer);
+  turn_until (has_bytes, peer);
+  g_assert_cmpuint (events->len, >, 0);
+  for (guint i = 0; i < events->len; i++)
+    g_assert_null (g_array_index (events, HANDLE, i));
+  l_socket_abort (socket);
+  l_system = real;
+  g_array_unref (events);
+}
+
+/* A handle that somebody has bound to a port of his own. */
+static void
+test_foreign_port (void)
+{
+  g_autofree WCHAR *path = NULL;
+  g_autofree char *utf8 = NULL;
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+  HANDLE handle, port;
+  LPOVERLAPPED overlapped;
+  ULONG_PTR key;
+  DWORD count;
+
+  g_test_summary ("It works all the same, and the port hears nothing of us");
+
+  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
+  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
+  handle = CreateFileW (path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  port = CreateIoCompletionPort (handle, NULL, 0, 0);
+  g_assert_nonnull (port);
+  g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
+                                                 L_OPEN_MODE_READ_WRITE, NULL));
+  turn_until (has_pending, server);
+  peer = l_server_next_pending_connection (server);
+  begin_large_write (socket, peer);
+  turn_until (has_bytes, peer);
+  write_hello (peer);
+  turn_until (has_bytes, socket);
+  l_socket_abort (socket);
+
+  g_assert_false (GetQueuedCompletionStatus (port, &count, &key, &overlapped, 0));
+  g_assert_cmpuint (GetLastError (), ==, WAIT_TIMEOUT);
+  CloseHandle (port);
+}
+
+/* Who is let in, and who is talked to. */
 
 typedef struct
 {
@@ -1100,7 +1229,8 @@ test_told_early (void)
   int n_told = 0;
   DWORD count;
 
-  g_assert_true (l_overlapped_init (&operation, NULL, on_told, &n_told));
+  g_assert_true (l_overlapped_init (&operation, on_told, &n_told));
+  g_assert_true (l_overlapped_attach (&operation, NULL));
   overlapped = l_overlapped_begin (&operation);
   overlapped->Internal = STATUS_PENDING;
   SetLastError (ERROR_IO_PENDING);
@@ -1154,7 +1284,10 @@ main (int    argc,
   g_test_add_func ("/win32/abandoned/connect", test_abandoned_connect);
   g_test_add_func ("/win32/abandoned/write", test_abandoned_write);
   g_test_add_func ("/win32/write-bound", test_write_bound);
+  g_test_add_func ("/win32/flush/async", test_flush_async);
+  g_test_add_func ("/win32/flush/sync", test_flush_sync);
   g_test_add_func ("/win32/foreign-port", test_foreign_port);
+  g_test_add_func ("/win32/adopted-again", test_adopted_again);
   for (guint i = 0; i < G_N_ELEMENTS (client_cases); i++)
     g_test_add_data_func (client_cases[i].path, &client_cases[i], test_policy_client);
   for (guint i = 0; i < G_N_ELEMENTS (server_cases); i++)
