@@ -39,6 +39,11 @@ read_pid (int fd)
 
   if (l_system.getsockopt (fd, 0, LOCAL_PEERPID, &pid, &length) == 0 && pid > 0)
     return pid;
+#elif defined (__FreeBSD__) && __FreeBSD_version >= 1300139 /* 13.0 */
+  struct xucred peer = { 0 };
+
+  if (read_xucred (fd, &peer) && peer.cr_pid > 0)
+    return peer.cr_pid;
 #elif defined (__NetBSD__)
   struct unpcbid peer = { 0 };
   socklen_t length = sizeof peer;
