@@ -591,6 +591,129 @@ test_handles (void)
   stop_recording ();
 }
 
+/* What idle connections cost */
+
+static guint n_asked;
+
+static BOOL
+count_peek_named_pipe (HANDLE  handle,
+                       LPDWORD n_available)
+{
+  n_asked++;
+  return real.peek_named_pipe (handle, n_available);
+}
+
+static BOOL
+count_read_file (HANDLE       handle,
+                 LPVOID       buffer,
+                 DWORD        count,
+                 LPOVERLAPPED overlapped)
+{
+  n_asked++;
+  return real.read_file (handle, buffer, count, overlapped);
+}
+
+static BOOL
+count_get_result (HANDLE       handle,
+                  LPOVERLAPPED overlapped,
+                  LPDWORD      count,
+                  BOOL         wait)
+{
+  n_asked++;
+  return real.get_result (handle, overlapped, count, wait);
+}
+
+static BOOL
+count_get_pipe_state (HANDLE  handle,
+                      LPDWORD state)
+{
+  n_asked++;
+  return real.get_pipe_state (handle, state);
+}
+
+typedef struct
+{
+  LServer   *server;
+  GPtrArray *sockets; /* (element-type LSocket): both ends of each connection */
+} Crowd;
+
+static void
+crowd_add (Crowd *crowd,
+           guint  n_connections)
+{
+  for (guint i = 0; i < n_connections; i++)
+    {
+      LSocket *client = l_socket_new ();
+
+      l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+      turn_until (has_pending, crowd->server);
+      g_ptr_array_add (crowd->sockets, client);
+      g_ptr_array_add (crowd->sockets, l_server_next_pending_connection (crowd->server));
+    }
+}
+
+static gboolean
+has_byte (gpointer device)
+{
+  return l_io_device_get_bytes_available (device) == 1;
+}
+
+static void
+pass_byte (LSocket *from,
+           LSocket *to)
+{
+  char byte;
+
+  g_assert_cmpint (l_io_device_write (L_IO_DEVICE (from), "x", 1, NULL), ==, 1);
+  turn_until (has_byte, to);
+  g_assert_cmpint (l_io_device_read (L_IO_DEVICE (to), &byte, 1, NULL), ==, 1);
+}
+
+static guint
+count_calls (Crowd *crowd)
+{
+  LSocket *client = g_ptr_array_index (crowd->sockets, 0);
+  LSocket *peer = g_ptr_array_index (crowd->sockets, 1);
+
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  n_asked = 0;
+  for (guint i = 0; i < 100; i++)
+    {
+      pass_byte (client, peer);
+      pass_byte (peer, client);
+    }
+
+  return n_asked;
+}
+
+static void
+test_idle_crowd (void)
+{
+  Crowd crowd = { .sockets = g_ptr_array_new_with_free_func (g_object_unref) };
+  guint n_few, n_many;
+
+  g_test_summary ("A connection that has nothing to do is not asked, be there 20 of them or 1000");
+
+  real = l_system;
+  l_system.peek_named_pipe = count_peek_named_pipe;
+  l_system.read_file = count_read_file;
+  l_system.get_result = count_get_result;
+  l_system.get_pipe_state = count_get_pipe_state;
+  crowd.server = new_server (L_SERVER_OPTIONS_NONE);
+  crowd_add (&crowd, 20);
+  n_few = count_calls (&crowd);
+  crowd_add (&crowd, 980);
+  n_many = count_calls (&crowd);
+  g_test_message ("200 bytes took %u calls beside 19 others, %u beside 999", n_few, n_many);
+  g_assert_cmpuint (n_few, >, 0);
+  g_assert_cmpuint (n_many, <, n_few + n_few / 2);
+
+  g_ptr_array_unref (crowd.sockets);
+  g_object_unref (crowd.server);
+  l_system = real;
+}
+
 /* What a thread has begun is cancelled by Windows when it ends; by Wine it is not, so the tests do it. */
 
 typedef struct
@@ -1279,6 +1402,7 @@ main (int    argc,
   g_test_add_func ("/win32/unsupported", test_unsupported);
   g_test_add_func ("/win32/faults", test_faults);
   g_test_add_func ("/win32/handles", test_handles);
+  g_test_add_func ("/win32/idle-crowd", test_idle_crowd);
   g_test_add_func ("/win32/abandoned/read", test_abandoned_read);
   g_test_add_func ("/win32/abandoned/read-in-wait", test_abandoned_read_in_wait);
   g_test_add_func ("/win32/abandoned/connect", test_abandoned_connect);
