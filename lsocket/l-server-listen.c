@@ -304,7 +304,8 @@ l_server_listen_activated (LServer     *self,
  * @self: a server
  *
  * Stops listening. The connections that were not taken are closed, waiting accepts fail with %G_IO_ERROR_CLOSED, and the
- * error is cleared. Connections that were taken live on.
+ * error is cleared. Connections that were taken live on; on Windows they keep the name from the next server as long as they
+ * do.
  *
  * Since: 1.0
  */
