@@ -10,6 +10,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -219,6 +220,48 @@ test_server (gconstpointer data)
   g_assert_cmpint (chown (test_get_directory (), 0, 0), ==, 0);
   g_assert_cmpint (chmod (test_get_directory (), 0700), ==, 0);
 }
+
+#ifdef CLONE_NEWNET
+static void
+test_other_network (void)
+{
+  g_autofree char *name = NULL;
+  g_autoptr(LServer) server = NULL;
+  g_autoptr(TestTrace) trace = NULL;
+  int result;
+  pid_t client;
+
+  g_test_summary ("Where the network is another one there is no such name, also for who would be let in");
+
+  if (needs_root ())
+    return;
+
+  name = make_abstract_name ();
+  server = new_server (name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE, L_PEER_POLICY_ANY);
+  trace = test_trace_new (server);
+  client = fork ();
+  if (client == 0)
+    {
+      struct sockaddr_un address;
+      socklen_t length;
+      int fd;
+
+      if (unshare (CLONE_NEWNET) < 0)
+        test_exit_child (9);
+      fd = make_raw_address (name, &address, &length);
+      test_exit_child (connect (fd, (struct sockaddr *) &address, length) < 0 ? CANNOT_CONNECT : IS_SERVED);
+    }
+
+  result = await_end (client);
+  if (result == 9)
+    {
+      g_test_skip ("may not have a network of its own");
+      return;
+    }
+  g_assert_cmpint (result, ==, CANNOT_CONNECT);
+  test_trace_assert (trace, "");
+}
+#endif
 
 static void
 test_refused_wait (void)
@@ -578,6 +621,9 @@ main (int   argc,
 
       test_add_data (path, &server_cases[i], test_server);
     }
+#ifdef CLONE_NEWNET
+  test_add ("/policy/server/other-network", test_other_network);
+#endif
   test_add ("/policy/server/refused-wait", test_refused_wait);
   test_add ("/policy/server/refused-flood", test_refused_flood);
   test_add ("/policy/server/per-user", test_per_user);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -382,6 +383,51 @@ test_adopt_wrong (gconstpointer data)
     g_assert_cmpint (close (fd), ==, 0);
 }
 
+static int n_broken_pipes;
+
+static void
+on_broken_pipe (int number)
+{
+  g_atomic_int_inc (&n_broken_pipes);
+}
+
+static void
+test_sigpipe (void)
+{
+  struct sigaction action = { .sa_handler = on_broken_pipe }, old;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("Whoever has left what to do about SIGPIPE to the system is not ended by a peer that has gone");
+
+  for (guint way = 0; way < 3; way++)
+    {
+      g_autoptr(LSocket) socket = NULL;
+      GOutputStream *output;
+      TestRaw raw;
+
+      socket = test_socket_with_raw_peer (&raw);
+      g_assert_cmpint (sigaction (SIGPIPE, &action, &old), ==, 0);
+      output = g_io_stream_get_output_stream (G_IO_STREAM (socket));
+      test_raw_close (raw);
+      if (way == 0)
+        {
+          g_assert_cmpint (g_output_stream_write (output, "hello", 5, NULL, &error), ==, -1);
+          g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE);
+          g_clear_error (&error);
+        }
+      else
+        {
+          test_write (socket, "hello");
+          g_assert_false (way == 1 ? l_socket_flush (socket) : l_io_device_wait_for_bytes_written (L_IO_DEVICE (socket), -1));
+          g_assert_cmpint (l_socket_get_error (socket), ==, L_SOCKET_ERROR_PEER_CLOSED);
+        }
+      g_assert_cmpint (sigaction (SIGPIPE, &old, &action), ==, 0);
+      /* Nor has anybody changed that on the way. */
+      g_assert_true (action.sa_handler == on_broken_pipe);
+    }
+  g_assert_cmpint (n_broken_pipes, ==, 0);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -394,6 +440,7 @@ main (int   argc,
   test_add ("/socket/connect/address/abstract-nul", test_connect_address_abstract_nul);
   test_add ("/socket/connect/address/fails", test_connect_address_fails);
   test_add_failures ("/socket/connect/fails/", failures, G_N_ELEMENTS (failures));
+  test_add ("/socket/sigpipe", test_sigpipe);
   test_add ("/socket/adopt/connecting", test_adopt_connecting);
   test_add ("/socket/adopt/connecting-timeout", test_adopt_connecting_timeout);
   for (guint i = 0; i < G_N_ELEMENTS (wrong_kinds); i++)
