@@ -2,14 +2,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include <lsocket/lsocket.h>
+#include "test-talk.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 /* A connection in steady state takes nothing of the heap: what a message needs is there from the one before. */
 
-#define MESSAGE_SIZE  64
 #define N_ROUND_TRIPS 1000
 
 /* The C library's, under names of its own. */
@@ -52,57 +50,13 @@ is_counting (void)
   return n_allocations == n_before + 1;
 }
 
-static LSocket *
-adopt (int fd)
-{
-  LSocket *socket = l_socket_new ();
-  g_autoptr(GError) error = NULL;
-
-  l_socket_set_socket_descriptor (socket, fd, L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
-  g_assert_no_error (error);
-
-  return socket;
-}
-
-typedef struct
-{
-  LIODevice *client; /* (unowned) */
-  guint      n_left;
-} Talk;
-
-static void
-on_ready_read (LIODevice *device,
-               Talk      *talk)
-{
-  char message[MESSAGE_SIZE];
-
-  g_assert_cmpint (l_io_device_read (device, message, sizeof message, NULL), ==, sizeof message);
-  if (device == talk->client && --talk->n_left == 0)
-    return;
-
-  g_assert_cmpint (l_io_device_write (device, message, sizeof message, NULL), ==, sizeof message);
-}
-
-static void
-go_round (Talk  *talk,
-          guint  count)
-{
-  static const char message[MESSAGE_SIZE];
-
-  talk->n_left = count;
-  l_io_device_write (talk->client, message, sizeof message, NULL);
-  while (talk->n_left > 0)
-    g_main_context_iteration (NULL, TRUE);
-}
-
 static void
 test_round_trip (void)
 {
   g_autoptr(LSocket) client = NULL;
   g_autoptr(LSocket) server = NULL;
-  Talk talk;
+  TestTalk talk;
   guint n_before;
-  int fds[2];
 
   if (!is_counting ())
     {
@@ -110,16 +64,14 @@ test_round_trip (void)
       return;
     }
 
-  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-  client = adopt (fds[0]);
-  server = adopt (fds[1]);
+  test_make_pair (&client, &server);
   talk.client = L_IO_DEVICE (client);
-  g_signal_connect (client, "ready-read", G_CALLBACK (on_ready_read), &talk);
-  g_signal_connect (server, "ready-read", G_CALLBACK (on_ready_read), &talk);
+  g_signal_connect (client, "ready-read", G_CALLBACK (test_on_message), &talk);
+  g_signal_connect (server, "ready-read", G_CALLBACK (test_on_message), &talk);
 
-  go_round (&talk, 100);
+  test_go_round (&talk, 100);
   n_before = n_allocations;
-  go_round (&talk, N_ROUND_TRIPS);
+  test_go_round (&talk, N_ROUND_TRIPS);
   g_assert_cmpuint (n_allocations - n_before, ==, 0);
 }
 
