@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The LSocket authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""check-links.py REFERENCE SOURCE_ROOT: whether each link of the reference, and of the documents beside it, leads to
+something that is there, each chapter is reached from the index, and the map of the files in the chapter on design is
+that of the library."""
+
+import collections
+import html.parser
+import pathlib
+import re
+import sys
+import urllib.parse
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.namespaces = set(), set(), set()
+        self.feed(path.read_text(encoding='utf-8'))
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids.update(attributes[name] for name in ('id', 'name') if attributes.get(name))
+        if attributes.get('data-namespace'):
+            # A script leads to the other library, by the map of URLs.
+            self.namespaces.add(attributes['data-namespace'])
+        else:
+            self.links.update(attributes[name] for name in ('href', 'src') if attributes.get(name))
+
+
+def broken(path, links, pages):
+    """Those of the links on a page that lead nowhere here."""
+    for link in sorted(links):
+        parts = urllib.parse.urlsplit(link)
+        if parts.scheme or parts.netloc:
+            if parts.scheme not in ('http', 'https', 'mailto') or ' ' in link:
+                yield link
+            continue
+        target = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path
+        if not target.exists():
+            yield link
+        elif parts.fragment and target in pages and urllib.parse.unquote(parts.fragment) not in pages[target].ids:
+            yield link
+
+
+def unmapped(source):
+    """Sources that the map lacks, and what it names that is not there."""
+    text = (source / 'doc' / 'design.md').read_text(encoding='utf-8')
+    files = {path.name for path in (source / 'lsocket').glob('l*-*.[ch]')}
+    mapped = set()
+    for name in re.findall(r'`((?:l|lsocket)-[\w*.-]+)`', text):
+        pattern = re.compile(re.escape(name).replace(r'\*', '.*') + r'(-private)?(\.[ch])?')
+        found = {file for file in files if pattern.fullmatch(file)}
+        mapped |= found
+        if not found and not (source / 'lsocket' / name).exists():
+            yield name
+    yield from sorted(file for file in files - mapped if file.endswith('.c'))
+
+
+def main(reference, source):
+    reference, source = pathlib.Path(reference).resolve(), pathlib.Path(source)
+    pages = {path: Page(path) for path in sorted(reference.glob('*.html'))}
+    if not pages:
+        print('Bail out! There is no reference')
+        return 1
+    urls = set(re.findall(r"^ *\['(\w+)', 'https://", (reference / 'urlmap.js').read_text(encoding='utf-8'), re.M))
+    wrong = collections.OrderedDict()
+    for path, page in pages.items():
+        wrong[path.name] = list(broken(path, page.links, pages)) + sorted(page.namespaces - urls)
+
+    for name in ('README', 'CONTRIBUTING.md', 'doc/RELEASING.md'):
+        path = source / name
+        links = re.findall(r'\]\(([^)]+)\)', path.read_text(encoding='utf-8'))
+        wrong[name] = list(broken(path, links, pages))
+
+    # A chapter that nobody finds is not there.
+    index = pages[reference / 'index.html']
+    chapters = [re.search(r'^Slug: (\S+)$', path.read_text(encoding='utf-8'), re.M) for path in (source / 'doc').glob('*.md')]
+    wrong['index of chapters'] = [chapter[1] for chapter in chapters if chapter and f'{chapter[1]}.html' not in index.links]
+
+    wrong['map'] = list(unmapped(source))
+
+    print(f'1..{len(wrong)}')
+    for number, (name, links) in enumerate(wrong.items(), 1):
+        for link in links:
+            print(f'# {link}')
+        print('not ok' if links else 'ok', number, name)
+    return any(wrong.values())
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
