@@ -226,7 +226,9 @@ GPollableReturn
 l_transport_flush (LTransport *self,
                    int        *code)
 {
-  return self->pipe != NULL ? l_pipe_flush (self->pipe, code) : G_POLLABLE_RETURN_OK;
+  g_autoptr(LPipe) pipe = ref_pipe (self);
+
+  return pipe != NULL ? l_pipe_flush (pipe, code) : G_POLLABLE_RETURN_OK;
 }
 
 gboolean
