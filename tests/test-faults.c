@@ -17,9 +17,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lsocket/l-activation-private.h"
 #include "lsocket/l-error-private.h"
 #include "lsocket/l-system-private.h"
 #include "lsocket/lsocket.h"
+
+/* Of the C library's own heap, which a sanitizer replaces; that looks for leaks itself. */
+#if defined (__GLIBC__) && __GLIBC_PREREQ (2, 33) && !defined (__SANITIZE_ADDRESS__) && !defined (__SANITIZE_THREAD__)
+#define CAN_COUNT_MEMORY
+#include <malloc.h>
+#endif
 
 static char *directory;
 
@@ -51,7 +58,8 @@ static const int call_errors[N_CALLS][12] = {
   [CALL_bind] = { EADDRINUSE, EACCES, ENOENT, ENOTDIR, EROFS, ENOMEM, ELOOP, ENOSPC, EDQUOT, EINVAL },
   [CALL_listen] = { EADDRINUSE, EOPNOTSUPP, ENOMEM, EINVAL },
   [CALL_accept] = { EAGAIN, EINTR, ECONNABORTED, EPROTO, EPERM, EMFILE, ENFILE, ENOBUFS, ENOMEM },
-  [CALL_recv] = { EAGAIN, EINTR, ECONNRESET, ENOMEM, ETIMEDOUT, EIO },
+  [CALL_recv] = { EAGAIN, EINTR, ECONNRESET, ENOMEM, ENOBUFS, ETIMEDOUT, EIO },
+  [CALL_recvmsg] = { EAGAIN, EINTR, ECONNRESET, ENOMEM, ENOBUFS, EMFILE },
   [CALL_sendmsg] = { EAGAIN, EINTR, EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ENOTCONN },
   [CALL_shutdown] = { ENOTCONN, ENOBUFS },
   [CALL_close] = { EINTR, EIO },
@@ -121,6 +129,7 @@ static const gboolean can_be_interrupted[N_CALLS] = {
   [CALL_connect] = TRUE,
   [CALL_accept] = TRUE,
   [CALL_recv] = TRUE,
+  [CALL_recvmsg] = TRUE,
   [CALL_sendmsg] = TRUE,
   [CALL_poll] = TRUE,
   [CALL_open] = TRUE,
@@ -201,7 +210,7 @@ check_flock (int fd, int operation)
 static void
 check_set_flags (int fd, int flags, int descriptor_flags)
 {
-  g_assert_cmpint (flags, ==, O_NONBLOCK);
+  g_assert_cmpint (flags & ~O_NONBLOCK, ==, 0);
   g_assert_cmpint (descriptor_flags, ==, FD_CLOEXEC);
 }
 
@@ -1109,6 +1118,142 @@ converse_stream (Talk *talk)
   hang_up (talk);
 }
 
+/* Who looks is told who is there. */
+static gboolean
+on_authorize (LServer      *server,
+              LCredentials *credentials,
+              gpointer      unused)
+{
+  return l_credentials_is_same_user (credentials);
+}
+
+static void
+converse_credentials (Talk *talk)
+{
+  LCredentials *credentials;
+  gulong id = g_signal_connect (talk->server, "authorize", G_CALLBACK (on_authorize), NULL);
+
+  l_server_set_peer_policy (talk->server, L_PEER_POLICY_SAME_USER);
+  l_server_set_max_connections_per_user (talk->server, 2);
+  l_socket_set_peer_policy (talk->client, L_PEER_POLICY_SAME_USER);
+  g_assert_true (listen_plain (talk));
+  arm ();
+  if (connect_client (talk))
+    {
+      credentials = l_socket_get_peer_credentials (talk->peer);
+      g_assert_true (credentials == NULL || l_credentials_get_uid (credentials) == getuid () ||
+                     l_credentials_get_uid (credentials) == -1);
+      say (talk->client, "hello");
+      talk->is_done = hear (talk, talk->peer, "hello") && credentials != NULL;
+    }
+  hang_up (talk);
+  g_signal_handler_disconnect (talk->server, id);
+  l_server_set_max_connections_per_user (talk->server, 0);
+}
+
+/* A peer that passes descriptors where they are counted: none stays. */
+static void
+converse_descriptors (Talk *talk)
+{
+  char control[CMSG_SPACE (2 * sizeof (int))] = { 0 };
+  struct iovec vector = { .iov_base = (char *) "hello", .iov_len = 5 };
+  struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+  struct cmsghdr *header = CMSG_FIRSTHDR (&message);
+  g_autoptr(GError) error = NULL;
+  int fds[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  l_socket_set_count_descriptors (talk->client, TRUE);
+  arm ();
+  if (l_socket_set_socket_descriptor (talk->client, fds[0], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error))
+    {
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN (2 * sizeof (int));
+      memcpy (CMSG_DATA (header), fds, sizeof fds);
+      /* Refused where the system can refuse. */
+      if (sendmsg (fds[1], &message, MSG_NOSIGNAL) < 0)
+        g_assert_cmpint (write (fds[1], "hello", 5), ==, 5);
+      talk->is_done = hear (talk, talk->client, "hello");
+      hang_up (talk);
+    }
+  else
+    {
+      check_result (FALSE, &error);
+      close (fds[0]);
+    }
+  close (fds[1]);
+  l_socket_set_count_descriptors (talk->client, FALSE);
+}
+
+/* A connect() of somebody else that is still pending. */
+static void
+converse_adopt_connecting (Talk *talk)
+{
+  struct sockaddr_un native = { .sun_family = AF_UNIX };
+  g_autofree char *path = get_path ();
+  g_autoptr(GError) error = NULL;
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  g_assert_true (listen_plain (talk));
+  memcpy (native.sun_path, path, strlen (path));
+  g_assert_cmpint (connect (fd, (struct sockaddr *) &native, sizeof native), ==, 0);
+  arm ();
+  if (l_socket_set_socket_descriptor (talk->client, fd, L_SOCKET_STATE_CONNECTING, L_OPEN_MODE_READ_WRITE, &error))
+    {
+      TURN_UNTIL (talk, l_socket_get_state (talk->client) != L_SOCKET_STATE_CONNECTING);
+      talk->is_done = is_connected (talk->client) && take (talk);
+      hang_up (talk);
+    }
+  else
+    {
+      check_result (FALSE, &error);
+      g_assert_cmpint (fcntl (fd, F_GETFD), !=, -1);
+      close (fd);
+    }
+}
+
+/* What a service manager passed. */
+static void
+converse_activation (Talk *talk)
+{
+  g_autofree char *path = get_path ();
+  static gboolean is_taken;
+  g_autoptr(GError) error = NULL;
+  int fd = raw_listen (path), saved = -1;
+
+  /* The first that is passed is 3, which something else may be. */
+  if (fd != 3)
+    {
+      saved = fcntl (3, F_DUPFD_CLOEXEC, 10);
+      g_assert_cmpint (dup3 (fd, 3, O_CLOEXEC), ==, 3);
+      close (fd);
+    }
+  /* The environment is read once, and each can be had once. */
+  if (is_taken)
+    l_activation_give_back (3);
+  arm ();
+  if (check_result (l_server_listen_activated (talk->server, "market", &error), &error))
+    {
+      talk->is_done = connect_client (talk);
+      hang_up (talk);
+      l_server_close (talk->server);
+      is_taken = TRUE;
+    }
+  else
+    {
+      g_assert_false (l_server_is_listening (talk->server));
+      g_assert_cmpint (close (3), ==, 0);
+      is_taken = FALSE;
+    }
+  if (saved >= 0)
+    {
+      g_assert_cmpint (dup3 (saved, 3, O_CLOEXEC), ==, 3);
+      close (saved);
+    }
+  g_unlink (path);
+}
+
 static const struct
 {
   const char *name;
@@ -1134,6 +1279,10 @@ static const struct
   { "waits", converse_waits },
   { "async", converse_async },
   { "stream", converse_stream },
+  { "credentials", converse_credentials },
+  { "descriptors", converse_descriptors },
+  { "adopt-connecting", converse_adopt_connecting },
+  { "activation", converse_activation },
 };
 
 /* Running one */
@@ -1195,6 +1344,22 @@ drop (gpointer *object)
   g_assert_null (watched);
 }
 
+/* How many descriptors its sources wait for; and none waits for a time. */
+static int
+count_polled (GMainContext *context)
+{
+  GPollFD fds[16];
+  int priority, timeout, n;
+
+  g_assert_true (g_main_context_acquire (context));
+  g_main_context_prepare (context, &priority);
+  n = g_main_context_query (context, G_MAXINT, &timeout, fds, G_N_ELEMENTS (fds));
+  g_main_context_release (context);
+
+  g_assert_cmpint (timeout, ==, -1);
+  return n;
+}
+
 /* Whether it went as it should. What has to hold in any case is checked here. */
 static gboolean
 run (void (* converse) (Talk *talk))
@@ -1238,6 +1403,8 @@ run (void (* converse) (Talk *talk))
   drop ((gpointer *) &talk.client);
   drop ((gpointer *) &talk.server);
   g_main_context_pop_thread_default (talk.context);
+  /* The context's own, and where there is one that of the reactor, which stays with it. */
+  g_assert_cmpint (count_polled (talk.context), <=, g_strcmp0 (g_getenv ("LSOCKET_REACTOR"), "poll") == 0 ? 1 : 2);
   g_main_context_unref (talk.context);
   clean_directory ();
   g_assert_cmpuint (count_descriptors (), ==, n_descriptors);
@@ -1270,6 +1437,33 @@ is_harmless (Call     call,
     }
 }
 
+static guint n_all_points, n_all_codes;
+
+/* The same fault again takes no more memory than the time before. Other threads may have some for a while. */
+static void
+check_memory (guint conversation,
+              Call  call,
+              int   code)
+{
+#ifdef CAN_COUNT_MEMORY
+  for (guint i = 0; ; i++)
+    {
+      gsize before = mallinfo2 ().uordblks;
+
+      fake.call = call;
+      fake.code = code;
+      fake.k = 1;
+      run (conversations[conversation].func);
+      if (mallinfo2 ().uordblks <= before)
+        return;
+
+      fake.call = call;
+      if (i == 5)
+        g_error ("memory is lost with %s", get_fault ());
+    }
+#endif
+}
+
 static void
 test_fault (gconstpointer data)
 {
@@ -1277,10 +1471,13 @@ test_fault (gconstpointer data)
   Call call = number % N_CALLS;
   guint conversation = number / N_CALLS;
 
+  guint n_points = 0, n_codes = 0;
+
   for (guint i = 0; call_errors[call][i] != 0; i++)
     {
       gboolean is_done;
 
+      n_codes++;
       for (guint k = 1; ; k++)
         {
           gboolean hit;
@@ -1301,10 +1498,16 @@ test_fault (gconstpointer data)
               g_assert_true (k > 1 || fake.code == ECONNREFUSED);
               break;
             }
+          n_points++;
           /* Faults that lead to more calls must not do so for ever. */
           g_assert_cmpuint (k, <, 2000);
         }
+      check_memory (conversation, call, call_errors[call][i]);
     }
+
+  n_all_points += n_points;
+  n_all_codes += n_codes;
+  g_test_message ("%u errors, %u faults", n_codes, n_points);
 }
 
 static void
@@ -1750,6 +1953,7 @@ int
 main (int   argc,
       char *argv[])
 {
+  g_autofree char *pid = g_strdup_printf ("%d", getpid ());
   g_autoptr(GError) error = NULL;
   int result;
 
@@ -1759,6 +1963,9 @@ main (int   argc,
   g_assert_no_error (error);
   g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
   g_unsetenv ("FLATPAK_ID");
+  g_setenv ("LISTEN_PID", pid, TRUE);
+  g_setenv ("LISTEN_FDS", "1", TRUE);
+  g_setenv ("LISTEN_FDNAMES", "market", TRUE);
 
   /* Descriptors that stay: of GTask's thread and of the global context's reactor. */
   g_object_unref (g_task_new (NULL, NULL, NULL, NULL));
@@ -1782,6 +1989,8 @@ main (int   argc,
     add_cases (i);
 
   result = g_test_run ();
+  g_test_message ("%u faults, with %u pairs of a call and an error in %u conversations", n_all_points, n_all_codes,
+                  (guint) G_N_ELEMENTS (conversations));
 
   g_assert_cmpint (g_rmdir (directory), ==, 0);
   g_clear_pointer (&directory, g_free);
