@@ -109,6 +109,12 @@ test_count_descriptors (void)
   return n;
 }
 
+guint
+test_count_handles (void)
+{
+  return test_count_descriptors ();
+}
+
 gint64
 test_get_cpu_time (void)
 {

@@ -176,6 +176,18 @@ test_count_descriptors (void)
   return n;
 }
 
+guint
+test_count_handles (void)
+{
+  g_autofree HandleInformation *information = get_handles ();
+  guint n = 0;
+
+  for (ULONG_PTR i = 0; i < information->n_handles; i++)
+    n += information->handles[i].process == GetCurrentProcessId ();
+
+  return n;
+}
+
 gboolean
 test_path_exists (const char *path)
 {

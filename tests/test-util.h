@@ -60,8 +60,10 @@ void        test_turn_all             (void);
 /* Until what is ready now shows in a turn. */
 void        test_let_system_tell      (void);
 
-/* Of the process; on Windows its handles. */
+/* Of the process; on Windows its pipes. */
 guint       test_count_descriptors    (void);
+/* On Windows of any kind. The system has some for itself, which come and go. */
+guint       test_count_handles        (void);
 
 /* Ends a child that was forked; not on Windows. It never returns, but the compiler is not to know: it would forget what
  * the functions of the parent hold, and Valgrind would miss that. */
