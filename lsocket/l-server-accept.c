@@ -116,20 +116,27 @@ decide (LServer      *self,
   return is_let_in;
 }
 
-/* Its slot goes to the socket that is made of it here. A subclass that makes none here is on its own. */
-static void
+/* Its slot goes to the socket that is made of it here. A subclass that makes none here is on its own. FALSE: it was lost,
+ * as there was not enough to make a socket of it. */
+static gboolean
 take_in (LServer     *self,
          gintptr      descriptor,
          LServerSlot *slot)
 {
   LServerPrivate *priv = l_server_get_private (self);
-
   LServerSlot *outer = g_steal_pointer (&priv->incoming_slot);
+  gboolean outer_lost = priv->incoming_lost;
+  gboolean lost;
 
   priv->incoming_slot = slot;
+  priv->incoming_lost = FALSE;
   L_SERVER_GET_CLASS (self)->incoming_connection (self, descriptor);
   g_clear_pointer (&priv->incoming_slot, l_server_slot_free);
   priv->incoming_slot = outer;
+  lost = priv->incoming_lost;
+  priv->incoming_lost = outer_lost;
+
+  return !lost;
 }
 
 static Accepted
@@ -146,8 +153,7 @@ accept_one (LServer *self)
       priv->pause = 0;
       if (!decide (self, descriptor, &slot))
         return REFUSED;
-      take_in (self, descriptor, slot);
-      return ACCEPTED;
+      return take_in (self, descriptor, slot) ? ACCEPTED : REFUSED;
     }
 
   if (code != 0)
@@ -209,9 +215,13 @@ l_server_real_incoming_connection (LServer *self,
 
   socket = l_socket_new_accepted (priv->reactor, descriptor, options, priv->last_name, priv->full_server_name, &code);
   if (socket != NULL)
-    l_server_add_pending_connection (self, socket);
-  else
-    handle_accept_error (self, code);
+    {
+      l_server_add_pending_connection (self, socket);
+      return;
+    }
+
+  priv->incoming_lost = TRUE;
+  handle_accept_error (self, code);
 }
 
 /* Handing out */

@@ -60,6 +60,7 @@ typedef struct
   guint           listening : 1;
   guint           paused : 1;
   guint           unlink_on_close : 1;
+  guint           incoming_lost : 1; /* no socket could be made of the connection */
 } LServerPrivate;
 
 LServerPrivate *l_server_get_private              (LServer       *self);
