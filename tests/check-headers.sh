@@ -37,6 +37,33 @@ check umbrella-leaves-nothing compile '#include <lsocket/lsocket.h>
 # error
 #endif' "$@"
 
+# What the program was written for decides what it is warned of.
+old='-DLSOCKET_VERSION_MIN_REQUIRED=G_ENCODE_VERSION(0,9)'
+uses_old='#include <lsocket/lsocket.h>
+LSOCKET_DEPRECATED_IN_1_0_FOR (fresh)
+void stale (void);
+LSOCKET_DEPRECATED_IN_1_0
+void staler (void);
+void f (void);
+void f (void) { stale (); staler (); }'
+uses_new='#include <lsocket/lsocket.h>
+guint f (void);
+guint f (void) { return lsocket_get_major_version (); }'
+
+# WORD TEXT COMPILER...
+warns ()
+{
+  word=$1
+  shift
+  ! compile "$@" && grep -q "$word" "$scratch/output"
+}
+
+check deprecated warns 'fresh' "$uses_old" "$@"
+check deprecated/plain warns 'staler.*deprecated' "$uses_old" "$@"
+check deprecated/before compile "$uses_old" "$@" "$old"
+check available compile "$uses_new" "$@" "$old"
+check available/later warns 'Not available before 1.0' "$uses_new" "$@" "$old" "$(echo "$old" | sed s/MIN_REQUIRED/MAX_ALLOWED/)"
+
 for header in $headers; do
   name=${header##*/}
   if [ "$name" = lsocket.h ]; then

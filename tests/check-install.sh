@@ -70,8 +70,32 @@ from gi.repository import LSocket
 print(LSocket.Socket().wait_for_connected(), LSocket.new_event_loop())"
 }
 
+run_gjs ()
+{
+  cat >"$scratch/program.js" <<'END'
+imports.gi.versions.LSocket = '1';
+const {LSocket} = imports.gi;
+const socket = new LSocket.Socket();
+
+print(socket.state === LSocket.SocketState.UNCONNECTED, typeof socket[Symbol.asyncIterator]);
+END
+  XDG_DATA_DIRS=$root$prefix/share:${XDG_DATA_DIRS:-/usr/local/share:/usr/share} \
+  GI_TYPELIB_PATH=$(find "$root" -name girepository-1.0) run_shared "$1" "$scratch/program.js" >"$scratch/said" &&
+    cat "$scratch/said" && grep -qx 'true function' "$scratch/said"
+}
+
+# VALAC COMPILER...
+build_vala ()
+{
+  valac=$1
+  shift
+  echo 'int main () { return new LSocket.Socket ().state == LSocket.SocketState.UNCONNECTED ? 0 : 1; }' >"$scratch/program-vala.vala"
+  "$valac" --vapidir "$(find "$root" -name vapi)" --pkg lsocket-1 -C -d "$scratch" "$scratch/program-vala.vala" &&
+    "$@" -w "$scratch/program-vala.c" -o "$scratch/vala" $(pkg-config --cflags --libs lsocket-1)
+}
+
 root=$scratch/root
-check install "$meson" install -C "$build" --no-rebuild --destdir "$root" --tags runtime,devel,typelib,python-runtime
+check install "$meson" install -C "$build" --no-rebuild --destdir "$root" --tags runtime,devel,typelib,python-runtime,man,i18n
 relocate "$root"
 check pkg-config/valid pkg-config --validate lsocket-1
 check pkg-config/version pkg-config --exists "lsocket-1 = $version"
@@ -89,6 +113,13 @@ for file in $files; do
 done
 if [ -n "$python" ]; then
   check python run_python
+fi
+if is_found gjs-1.0/overrides/LSocket.js && gjs=$(command -v gjs); then
+  check gjs run_gjs "$gjs"
+fi
+if is_found vala/vapi/lsocket-1.vapi && valac=$(command -v valac); then
+  check vala/build build_vala "$valac" "$@"
+  check vala/run run_shared "$scratch/vala"
 fi
 check tool run_shared "$root$prefix/bin/lsocket" --help
 
