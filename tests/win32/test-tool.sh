@@ -315,6 +315,22 @@ missing_command ()
   served 7 && grep 'Cannot run the command' "$scratch/errors"
 }
 
+# Between a client and a server; only by a name of its own.
+monitors ()
+{
+  fails 1 'give a name of your own' monitor market && serve --keep-open --echo inner </dev/null && inner=$server || return 1
+  : >"$scratch/errors"
+  tool monitor -v outer inner </dev/null >"$scratch/log" 2>"$scratch/errors" &
+  monitor=$!
+  until_true grep -q '\[listening\]' "$scratch/errors" || return 1
+  echo hello | ends_with 0 tool connect --linger=2000 outer >"$scratch/answer" && has_answer hello &&
+    until_true grep -q ' 1 \* closed$' "$scratch/log" && signal INT $monitor && ends_with 130 wait $monitor &&
+    grep -F ' 1 > hello\n' "$scratch/log" && grep -F ' 1 < hello\n' "$scratch/log" &&
+    signal INT $inner && ends_with 130 wait $inner && return
+  cat "$scratch/log" "$scratch/errors"
+  return 1
+}
+
 # And once the session is there, keep it: otherwise it would begin anew with each program.
 version ()
 {
@@ -342,4 +358,5 @@ check peer-dies peer_dies
 check interrupted interrupted
 check exec runs_command
 check exec/missing missing_command
+check monitor monitors
 done_testing
