@@ -49,11 +49,11 @@ l_input_stream_read_async (GInputStream        *stream,
                            gpointer             user_data)
 {
   LInputStream *self = L_INPUT_STREAM (stream);
-  g_autoptr(LIODevice) device = l_stream_link_ref_device (&self->link);
+  LIODevice *device = l_stream_link_hold_in_reactor (&self->link);
   LAsyncOperation *operation;
 
   /* In another context the inherited one polls. */
-  if (device == NULL || l_stream_link_is_detached (&self->link) || !l_io_device_is_in_reactor (device))
+  if (device == NULL)
     {
       G_INPUT_STREAM_CLASS (l_input_stream_parent_class)->read_async (stream, buffer, count, io_priority, cancellable,
                                                                       callback, user_data);
@@ -63,6 +63,7 @@ l_input_stream_read_async (GInputStream        *stream,
   operation = l_async_operation_new_in_reactor (l_io_device_get_private (device)->reactor, self, cancellable, callback,
                                                 user_data, l_input_stream_read_async);
   l_io_device_start_read (device, &self->link, operation, L_READ_SOME, buffer, count);
+  l_stream_link_let_go (&self->link);
 }
 
 static gssize

@@ -195,6 +195,9 @@ l_io_device_get_funcs (LIODevice *self)
 GInputStream     *l_io_device_get_input_stream  (GIOStream     *stream);
 GOutputStream    *l_io_device_get_output_stream (GIOStream     *stream);
 
+/* Its streams begin nothing any more; the first that is done to dispose of it. */
+void              l_io_device_leave_streams     (LIODevice     *self);
+
 /* What a subclass tells LIODevice. */
 
 /* Both directions: what a subclass changes that its functions for reading and writing use. */
@@ -360,6 +363,7 @@ gssize            l_io_device_stream_read       (LIODevice     *self,
                                                  gboolean       blocking,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
+/* The link holds the device, and lets go of it. */
 GPollableReturn   l_io_device_stream_write      (LIODevice     *self,
                                                  LStreamLink   *link,
                                                  const GOutputVector *vectors,

@@ -111,7 +111,8 @@ detach_streams (LIODevicePrivate *priv)
 }
 
 static void
-release_streams (LIODevice *self)
+for_each_stream (LIODevice *self,
+                 void    (* func) (LStreamLink *link))
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   g_autoptr(GInputStream) input_stream = NULL;
@@ -123,9 +124,15 @@ release_streams (LIODevice *self)
   l_io_device_unlock (self);
 
   if (input_stream != NULL)
-    l_stream_link_release (l_input_stream_get_link (L_INPUT_STREAM (input_stream)));
+    func (l_input_stream_get_link (L_INPUT_STREAM (input_stream)));
   if (output_stream != NULL)
-    l_stream_link_release (l_output_stream_get_link (L_OUTPUT_STREAM (output_stream)));
+    func (l_output_stream_get_link (L_OUTPUT_STREAM (output_stream)));
+}
+
+void
+l_io_device_leave_streams (LIODevice *self)
+{
+  for_each_stream (self, l_stream_link_leave);
 }
 
 /* With both locks held: those who wait in other threads look again. */
@@ -317,7 +324,8 @@ l_io_device_drop_input (LIODevice *self)
   update_and_wake (self);
   l_io_device_unlock (self);
 
-  release_streams (self);
+  l_io_device_leave_streams (self);
+  for_each_stream (self, l_stream_link_release);
   l_io_device_fail_read (self);
 }
 

@@ -306,6 +306,60 @@ write_some (LIODevice            *self,
   return l_io_device_write_through (self, vectors, n_vectors, n_written, error);
 }
 
+/* With a reference from the first time on, for which the link lets go of the device. */
+static gboolean
+wait_to_write (LIODevice     *self,
+               LStreamLink   *link,
+               LIODevice    **reference,
+               GCancellable  *cancellable,
+               GCancellable  *wake,
+               GError       **error)
+{
+  if (*reference == NULL)
+    {
+      *reference = l_stream_link_ref_device (link);
+      if (*reference == NULL)
+        {
+          g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection of the stream has ended"));
+          return FALSE;
+        }
+
+      l_stream_link_let_go (link);
+    }
+
+  return wait_for (self, G_IO_OUT, cancellable, wake, error);
+}
+
+static GPollableReturn
+write_blocking (LIODevice            *self,
+                LStreamLink          *link,
+                LIODevice           **reference,
+                const GOutputVector  *vectors,
+                gsize                 n_vectors,
+                gsize                *n_written,
+                GCancellable         *cancellable,
+                GError              **error)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+
+  while (TRUE)
+    {
+      g_autoptr(GCancellable) wake = NULL;
+      GPollableReturn result;
+
+      g_mutex_lock (&output->lock);
+      result = write_some (self, link, vectors, n_vectors, n_written, error);
+      if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
+        wake = ref_wake (self, &output->wake);
+      g_mutex_unlock (&output->lock);
+
+      if (result != G_POLLABLE_RETURN_WOULD_BLOCK)
+        return result;
+      if (!wait_to_write (self, link, reference, cancellable, wake, error))
+        return G_POLLABLE_RETURN_FAILED;
+    }
+}
+
 GPollableReturn
 l_io_device_stream_write (LIODevice            *self,
                           LStreamLink          *link,
@@ -317,27 +371,27 @@ l_io_device_stream_write (LIODevice            *self,
                           GError              **error)
 {
   LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  g_autoptr(LIODevice) reference = NULL;
+  GPollableReturn result = G_POLLABLE_RETURN_FAILED;
 
   *n_written = 0;
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
-    return G_POLLABLE_RETURN_FAILED;
-
-  while (TRUE)
+  if (!g_cancellable_set_error_if_cancelled (cancellable, error))
     {
-      g_autoptr(GCancellable) wake = NULL;
-      GPollableReturn result;
-
-      g_mutex_lock (&output->lock);
-      result = write_some (self, link, vectors, n_vectors, n_written, error);
-      if (result == G_POLLABLE_RETURN_WOULD_BLOCK && blocking)
-        wake = ref_wake (self, &output->wake);
-      g_mutex_unlock (&output->lock);
-
-      if (result != G_POLLABLE_RETURN_WOULD_BLOCK || !blocking)
-        return result;
-      if (!wait_for (self, G_IO_OUT, cancellable, wake, error))
-        return G_POLLABLE_RETURN_FAILED;
+      if (blocking)
+        {
+          result = write_blocking (self, link, &reference, vectors, n_vectors, n_written, cancellable, error);
+        }
+      else
+        {
+          g_mutex_lock (&output->lock);
+          result = write_some (self, link, vectors, n_vectors, n_written, error);
+          g_mutex_unlock (&output->lock);
+        }
     }
+
+  if (reference == NULL)
+    l_stream_link_let_go (link);
+  return result;
 }
 
 /* Whether all is the system's, also what a write that is under way there may still hold of ours. */

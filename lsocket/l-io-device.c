@@ -71,6 +71,7 @@ l_io_device_dispose (GObject *object)
   LIODevice *self = L_IO_DEVICE (object);
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
+  l_io_device_leave_streams (self);
   l_io_device_end (self);
   l_io_device_drop_input (self);
   priv->open_mode = L_OPEN_MODE_NOT_OPEN;

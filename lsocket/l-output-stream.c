@@ -123,7 +123,7 @@ l_output_stream_write_async (GOutputStream       *stream,
                              gpointer             user_data)
 {
   LOutputStream *self = L_OUTPUT_STREAM (stream);
-  g_autoptr(LIODevice) device = ref_device_in_reactor (self);
+  LIODevice *device = l_stream_link_hold_in_reactor (&self->link);
   GOutputVector vector = { buffer, count };
   LAsyncOperation *operation;
 
@@ -137,6 +137,7 @@ l_output_stream_write_async (GOutputStream       *stream,
   operation = l_async_operation_new_in_reactor (l_io_device_get_private (device)->reactor, self, cancellable, callback,
                                                 user_data, l_output_stream_write_async);
   l_io_device_start_write (device, &self->link, operation, &vector, 1);
+  l_stream_link_let_go (&self->link);
 }
 
 static void
@@ -149,7 +150,7 @@ l_output_stream_writev_async (GOutputStream       *stream,
                               gpointer             user_data)
 {
   LOutputStream *self = L_OUTPUT_STREAM (stream);
-  g_autoptr(LIODevice) device = ref_device_in_reactor (self);
+  LIODevice *device = l_stream_link_hold_in_reactor (&self->link);
   LAsyncOperation *operation;
 
   if (device == NULL)
@@ -162,6 +163,7 @@ l_output_stream_writev_async (GOutputStream       *stream,
   operation = l_async_operation_new_in_reactor (l_io_device_get_private (device)->reactor, self, cancellable, callback,
                                                 user_data, l_output_stream_writev_async);
   l_io_device_start_write (device, &self->link, operation, vectors, n_vectors);
+  l_stream_link_let_go (&self->link);
 }
 
 static gssize

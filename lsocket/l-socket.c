@@ -287,6 +287,8 @@ l_socket_dispose (GObject *object)
   LSocket *self = L_SOCKET (object);
   LSocketPrivate *priv = l_socket_get_private (self);
 
+  l_io_device_leave_streams (l_socket_get_device (self));
+
   /* Silently, and before the inherited close, which then has nothing to wait for. */
   priv->disposed = TRUE;
   l_socket_tear_down (self);

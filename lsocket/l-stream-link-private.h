@@ -12,10 +12,13 @@ G_BEGIN_DECLS
  * one operation at a time, as GIO's streams have it. */
 typedef struct
 {
-  GWeakRef  device;
-  GMutex    lock;        /* of what follows */
-  GSList   *sources;     /* (element-type LStreamSource) (unowned): those that sleep in other contexts */
-  gint      is_detached; /* the session is over; set with the lock of the device's direction held */
+  GWeakRef   device;
+  GMutex     lock;        /* of what follows */
+  GSList    *sources;     /* (element-type LStreamSource) (unowned): those that sleep in other contexts */
+  gint       is_detached; /* the session is over; set with the lock of the device's direction held */
+
+  GMutex     stay_lock;   /* of what follows; taken before those of the device */
+  LIODevice *staying;     /* (unowned) (nullable): the device, which is not disposed of while the lock is held */
 } LStreamLink;
 
 void            l_stream_link_init          (LStreamLink          *self,
@@ -24,6 +27,13 @@ void            l_stream_link_clear         (LStreamLink          *self);
 
 /* (nullable): the device is gone. */
 LIODevice      *l_stream_link_ref_device    (LStreamLink          *self);
+/* The same without a reference, for what takes no time and tells nobody: the device stays until it is let go. NULL: nothing
+ * is to be let go; with the second also when its loop cannot answer what is begun here and now. */
+LIODevice      *l_stream_link_hold_device   (LStreamLink          *self);
+LIODevice      *l_stream_link_hold_in_reactor (LStreamLink        *self);
+void            l_stream_link_let_go        (LStreamLink          *self);
+/* For the device, before it is disposed of, without a lock. */
+void            l_stream_link_leave         (LStreamLink          *self);
 
 /* For the device: every operation fails with G_IO_ERROR_CLOSED from here; the sources look again. */
 void            l_stream_link_detach        (LStreamLink          *self);

@@ -14,6 +14,8 @@ l_stream_link_init (LStreamLink *self,
 {
   g_weak_ref_init (&self->device, device);
   g_mutex_init (&self->lock);
+  g_mutex_init (&self->stay_lock);
+  self->staying = device;
 }
 
 void
@@ -21,6 +23,7 @@ l_stream_link_clear (LStreamLink *self)
 {
   g_weak_ref_clear (&self->device);
   g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->stay_lock);
 }
 
 LIODevice *
@@ -29,16 +32,47 @@ l_stream_link_ref_device (LStreamLink *self)
   return g_weak_ref_get (&self->device);
 }
 
-static LIODevice *
-ref_device_or_fail (LStreamLink  *self,
-                    GError      **error)
+LIODevice *
+l_stream_link_hold_device (LStreamLink *self)
 {
-  LIODevice *device = l_stream_link_ref_device (self);
+  g_mutex_lock (&self->stay_lock);
+  if (self->staying != NULL)
+    return self->staying;
 
-  if (device == NULL)
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection of the stream has ended"));
+  g_mutex_unlock (&self->stay_lock);
+  return NULL;
+}
 
-  return device;
+LIODevice *
+l_stream_link_hold_in_reactor (LStreamLink *self)
+{
+  LIODevice *device = l_stream_link_hold_device (self);
+
+  if (device == NULL || (!l_stream_link_is_detached (self) && l_io_device_is_in_reactor (device)))
+    return device;
+
+  l_stream_link_let_go (self);
+  return NULL;
+}
+
+void
+l_stream_link_let_go (LStreamLink *self)
+{
+  g_mutex_unlock (&self->stay_lock);
+}
+
+void
+l_stream_link_leave (LStreamLink *self)
+{
+  g_mutex_lock (&self->stay_lock);
+  self->staying = NULL;
+  g_mutex_unlock (&self->stay_lock);
+}
+
+static void
+set_ended (GError **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The connection of the stream has ended"));
 }
 
 gssize
@@ -49,10 +83,13 @@ l_stream_link_read (LStreamLink   *self,
                     GCancellable  *cancellable,
                     GError       **error)
 {
-  g_autoptr(LIODevice) device = ref_device_or_fail (self, error);
+  g_autoptr(LIODevice) device = l_stream_link_ref_device (self);
 
   if (device == NULL)
-    return -1;
+    {
+      set_ended (error);
+      return -1;
+    }
 
   return l_io_device_stream_read (device, self, buffer, count, blocking, cancellable, error);
 }
@@ -66,11 +103,14 @@ l_stream_link_write (LStreamLink          *self,
                      GCancellable         *cancellable,
                      GError              **error)
 {
-  g_autoptr(LIODevice) device = ref_device_or_fail (self, error);
+  LIODevice *device = l_stream_link_hold_device (self);
 
   *n_written = 0;
   if (device == NULL)
-    return G_POLLABLE_RETURN_FAILED;
+    {
+      set_ended (error);
+      return G_POLLABLE_RETURN_FAILED;
+    }
 
   return l_io_device_stream_write (device, self, vectors, n_vectors, n_written, blocking, cancellable, error);
 }
@@ -80,11 +120,17 @@ l_stream_link_flush (LStreamLink   *self,
                      GCancellable  *cancellable,
                      GError       **error)
 {
-  g_autoptr(LIODevice) device = l_stream_link_ref_device (self);
+  LIODevice *device = l_stream_link_hold_device (self);
   gsize n_written;
 
-  if (device == NULL || l_stream_link_is_detached (self) || l_io_device_is_flushed (device))
+  if (device == NULL)
     return TRUE;
+
+  if (l_stream_link_is_detached (self) || l_io_device_is_flushed (device))
+    {
+      l_stream_link_let_go (self);
+      return TRUE;
+    }
 
   return l_io_device_stream_write (device, self, NULL, 0, &n_written, TRUE, cancellable, error) == G_POLLABLE_RETURN_OK;
 }
