@@ -259,7 +259,7 @@ l_async_operation_return_later (LAsyncOperation *self)
   if (self->context != NULL)
     call_elsewhere (self, return_in_idle);
   else
-    l_reactor_queue_task_later (self->reactor, &self->task);
+    l_reactor_queue_task_soon (self->reactor, &self->task);
 }
 
 void

@@ -86,6 +86,9 @@ struct _LReactor
   guint32                free_slot;
   GQueue                 tasks;    /* (element-type LReactorTask) (unowned) */
   GQueue                 later;    /* (element-type LReactorTask) (unowned): for the next turn */
+  GQueue                 soon;     /* (element-type LReactorTask) (unowned): for a turn that polls nothing */
+  GSource               *turn;     /* (unowned) (nullable) (atomic): makes that turn; the context owns it */
+  gboolean               polled;   /* since the last such turn */
   GSequence             *timers;   /* (element-type LReactorTimer) (unowned), the earliest first */
 };
 

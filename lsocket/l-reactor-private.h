@@ -113,6 +113,10 @@ void      l_reactor_queue_task         (LReactor           *self,
                                         LReactorTask       *task);
 void      l_reactor_queue_task_later   (LReactor           *self,
                                         LReactorTask       *task);
+/* The same, for what ends in the turn in which it began: at most every other turn comes at once, and asks the system for
+ * nothing. */
+void      l_reactor_queue_task_soon    (LReactor           *self,
+                                        LReactorTask       *task);
 void      l_reactor_cancel_task        (LReactor           *self,
                                         LReactorTask       *task);
 

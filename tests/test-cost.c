@@ -167,6 +167,82 @@ test_idle (void)
     g_assert_cmpuint (measured.n_descriptors, <=, 8);
 }
 
+/* Over the streams; the other end answers when the read has begun. */
+
+typedef struct
+{
+  GIOStream *stream;                /* (unowned) */
+  char       message[MESSAGE_SIZE];
+  gboolean   is_reading;
+  gboolean   is_done;
+} StreamTalk;
+
+static void
+on_stream_read (GObject      *input,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  StreamTalk *talk = user_data;
+
+  g_assert_cmpint (g_input_stream_read_finish (G_INPUT_STREAM (input), result, NULL), ==, MESSAGE_SIZE);
+  talk->is_done = TRUE;
+}
+
+static void
+on_stream_written (GObject      *output,
+                   GAsyncResult *result,
+                   gpointer      user_data)
+{
+  StreamTalk *talk = user_data;
+
+  g_assert_true (g_output_stream_write_all_finish (G_OUTPUT_STREAM (output), result, NULL, NULL));
+  g_input_stream_read_async (g_io_stream_get_input_stream (talk->stream), talk->message, MESSAGE_SIZE, G_PRIORITY_DEFAULT,
+                             NULL, on_stream_read, talk);
+  talk->is_reading = TRUE;
+}
+
+static void
+go_round_stream (StreamTalk *talk,
+                 int         other)
+{
+  char message[MESSAGE_SIZE];
+
+  talk->is_reading = FALSE;
+  talk->is_done = FALSE;
+  g_output_stream_write_all_async (g_io_stream_get_output_stream (talk->stream), talk->message, MESSAGE_SIZE,
+                                   G_PRIORITY_DEFAULT, NULL, on_stream_written, talk);
+  while (!talk->is_reading)
+    g_main_context_iteration (NULL, TRUE);
+
+  g_assert_cmpint (recv (other, message, sizeof message, 0), ==, sizeof message);
+  g_assert_cmpint (send (other, message, sizeof message, 0), ==, sizeof message);
+  while (!talk->is_done)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* A recv() and a send(), and one poll(): the write ends in a turn that needs none. */
+static void
+test_stream_round_trip (void)
+{
+  g_autoptr(LSocket) socket = NULL;
+  StreamTalk talk = { 0 };
+  int fds[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+  socket = adopt (fds[0]);
+  talk.stream = G_IO_STREAM (socket);
+
+  for (guint i = 0; i < 100; i++)
+    go_round_stream (&talk, fds[1]);
+  reset ();
+  for (guint i = 0; i < N_ROUND_TRIPS; i++)
+    go_round_stream (&talk, fds[1]);
+  g_assert_cmpuint (cost.n_calls, <=, 2 * N_ROUND_TRIPS);
+  g_assert_cmpuint (cost.n_polls, <=, N_ROUND_TRIPS);
+
+  g_close (fds[1], NULL);
+}
+
 /* Small writes are gathered. */
 static void
 test_small_writes (void)
@@ -363,6 +439,7 @@ main (int    argc,
 
   g_test_add_func ("/cost/round-trip", test_round_trip);
   g_test_add_func ("/cost/idle", test_idle);
+  g_test_add_func ("/cost/stream-round-trip", test_stream_round_trip);
   g_test_add_func ("/cost/small-writes", test_small_writes);
   g_test_add_func ("/cost/large-write", test_large_write);
   g_test_add_func ("/cost/connection", test_connection);

@@ -1377,6 +1377,104 @@ test_task_queued_by_itself (Fixture       *fixture,
   g_assert_false (turn (fixture));
 }
 
+static guint n_polls;
+
+static int
+count_polls (GPollFD *fds,
+             guint    n_fds,
+             int      timeout)
+{
+  n_polls++;
+  return g_poll (fds, n_fds, timeout);
+}
+
+static void
+queue_soon (Job *job)
+{
+  l_reactor_queue_task_soon (job->fixture->reactor, &job->task);
+}
+
+static void
+test_task_soon (Fixture       *fixture,
+                gconstpointer  unused)
+{
+  Job job;
+
+  g_test_summary ("A turn that only ends what was begun in the one before polls nothing");
+
+  task_init (&job, fixture, 'a', NULL);
+  g_main_context_set_poll_func (fixture->context, count_polls);
+  g_assert_false (turn (fixture));
+  n_polls = 0;
+  queue_soon (&job);
+  g_assert_cmpuint (job.n_calls, ==, 0);
+  turn (fixture);
+  g_assert_cmpuint (job.n_calls, ==, 1);
+  g_assert_cmpuint (n_polls, ==, 0);
+
+  g_assert_false (turn (fixture));
+  queue_soon (&job);
+  cancel (&job);
+  g_assert_false (turn (fixture));
+  g_assert_cmpuint (job.n_calls, ==, 1);
+}
+
+static gboolean
+count_turn (gpointer n_turns)
+{
+  (*(guint *) n_turns)++;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_task_soon_always (Fixture       *fixture,
+                       gconstpointer  unused)
+{
+  g_autoptr(GSource) source = g_idle_source_new ();
+  guint n_turns = 0;
+  Job job;
+
+  g_test_summary ("One that always queues itself again leaves every other turn to who is waiting");
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, count_turn, &n_turns, NULL);
+  g_source_attach (source, fixture->context);
+
+  task_init (&job, fixture, 'a', NULL);
+  job.action = queue_soon;
+  queue_soon (&job);
+  for (guint i = 0; i < 20; i++)
+    turn (fixture);
+  g_assert_cmpuint (job.n_calls, ==, 20);
+  g_assert_cmpuint (n_turns, >=, 10);
+
+  cancel (&job);
+  g_source_destroy (source);
+}
+
+static void
+drop_task (LReactorTask *task)
+{
+  ((Job *) task)->n_calls += 100;
+}
+
+static void
+test_task_soon_dropped (void)
+{
+  Fixture fixture;
+  Job job;
+
+  g_test_summary ("One whose context goes before its turn is dropped");
+
+  setup (&fixture, NULL);
+  task_init (&job, &fixture, 'a', NULL);
+  job.task.drop = drop_task;
+  g_assert_false (turn (&fixture));
+  queue_soon (&job);
+  teardown (&fixture, NULL);
+  g_assert_cmpuint (job.n_calls, ==, 100);
+}
+
 static void
 queue_other (Job *job)
 {
@@ -2252,6 +2350,9 @@ main (int   argc,
   ADD ("task/cancelled", test_task_cancelled);
   ADD ("task/order", test_task_order);
   ADD ("task/queued-by-itself", test_task_queued_by_itself);
+  ADD ("task/soon", test_task_soon);
+  ADD ("task/soon-always", test_task_soon_always);
+  g_test_add_func ("/reactor/task/soon-dropped", test_task_soon_dropped);
   ADD ("task/queued-by-task", test_task_queued_by_task);
   ADD ("task/cancelled-by-task", test_task_cancelled_by_task);
   ADD ("task/freed-by-itself", test_task_freed_by_itself);
