@@ -9,6 +9,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lsocket/l-system-private.h"
 #include "test-talk.h"
@@ -172,7 +173,7 @@ test_idle (void)
 typedef struct
 {
   GIOStream *stream;                /* (unowned) */
-  char       message[MESSAGE_SIZE];
+  char       message[TEST_MESSAGE_SIZE];
   gboolean   is_reading;
   gboolean   is_done;
 } StreamTalk;
@@ -184,7 +185,7 @@ on_stream_read (GObject      *input,
 {
   StreamTalk *talk = user_data;
 
-  g_assert_cmpint (g_input_stream_read_finish (G_INPUT_STREAM (input), result, NULL), ==, MESSAGE_SIZE);
+  g_assert_cmpint (g_input_stream_read_finish (G_INPUT_STREAM (input), result, NULL), ==, TEST_MESSAGE_SIZE);
   talk->is_done = TRUE;
 }
 
@@ -196,7 +197,7 @@ on_stream_written (GObject      *output,
   StreamTalk *talk = user_data;
 
   g_assert_true (g_output_stream_write_all_finish (G_OUTPUT_STREAM (output), result, NULL, NULL));
-  g_input_stream_read_async (g_io_stream_get_input_stream (talk->stream), talk->message, MESSAGE_SIZE, G_PRIORITY_DEFAULT,
+  g_input_stream_read_async (g_io_stream_get_input_stream (talk->stream), talk->message, TEST_MESSAGE_SIZE, G_PRIORITY_DEFAULT,
                              NULL, on_stream_read, talk);
   talk->is_reading = TRUE;
 }
@@ -205,11 +206,11 @@ static void
 go_round_stream (StreamTalk *talk,
                  int         other)
 {
-  char message[MESSAGE_SIZE];
+  char message[TEST_MESSAGE_SIZE];
 
   talk->is_reading = FALSE;
   talk->is_done = FALSE;
-  g_output_stream_write_all_async (g_io_stream_get_output_stream (talk->stream), talk->message, MESSAGE_SIZE,
+  g_output_stream_write_all_async (g_io_stream_get_output_stream (talk->stream), talk->message, TEST_MESSAGE_SIZE,
                                    G_PRIORITY_DEFAULT, NULL, on_stream_written, talk);
   while (!talk->is_reading)
     g_main_context_iteration (NULL, TRUE);
@@ -229,7 +230,7 @@ test_stream_round_trip (void)
   int fds[2];
 
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-  socket = adopt (fds[0]);
+  socket = test_adopt (fds[0]);
   talk.stream = G_IO_STREAM (socket);
 
   for (guint i = 0; i < 100; i++)

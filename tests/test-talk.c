@@ -31,8 +31,8 @@ test_go_round (TestTalk *talk,
     g_main_context_iteration (NULL, TRUE);
 }
 
-static LSocket *
-adopt (int fd)
+LSocket *
+test_adopt (int fd)
 {
   LSocket *socket = l_socket_new ();
   g_autoptr(GError) error = NULL;
@@ -50,6 +50,6 @@ test_make_pair (LSocket **client,
   int fds[2];
 
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-  *client = adopt (fds[0]);
-  *server = adopt (fds[1]);
+  *client = test_adopt (fds[0]);
+  *server = test_adopt (fds[1]);
 }

@@ -18,6 +18,9 @@ typedef struct
   guint      n_left; /* answers that the client waits for */
 } TestTalk;
 
+/* (transfer full): takes the descriptor. */
+LSocket *test_adopt (int fd);
+
 void test_make_pair  (LSocket   **client,
                       LSocket   **server);
 /* For ready-read of both ends. */
