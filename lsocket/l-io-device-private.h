@@ -160,7 +160,7 @@ typedef struct
 } LIODevicePrivate;
 
 /* Where that stands in an instance; GObject's function for it can only be inlined where the type is defined. */
-G_GNUC_INTERNAL extern int l_io_device_private_offset;
+LSOCKET_INTERNAL extern int l_io_device_private_offset;
 
 static inline LIODevicePrivate *
 l_io_device_get_private (LIODevice *self)
@@ -172,7 +172,7 @@ l_io_device_get_private (LIODevice *self)
 static inline gboolean
 l_io_device_check (gpointer instance)
 {
-  G_GNUC_INTERNAL extern GType l_io_device_last_type; /* (atomic) */
+  LSOCKET_INTERNAL extern GType l_io_device_last_type; /* (atomic) */
   const GTypeInstance *self = instance;
 
   if (G_LIKELY (self != NULL && self->g_class != NULL &&

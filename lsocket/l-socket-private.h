@@ -75,7 +75,7 @@ struct _LSocketPrivate
   gint            closed_elsewhere; /* (atomic): g_io_stream_close() has hung up in another thread; the rest is to come */
 };
 
-G_GNUC_INTERNAL extern int l_socket_private_offset;
+LSOCKET_INTERNAL extern int l_socket_private_offset;
 
 static inline LSocketPrivate *
 l_socket_get_private (LSocket *self)
