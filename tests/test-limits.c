@@ -418,13 +418,18 @@ test_idle_program (void)
 
   socket = test_socket_with_raw_peer (&raw);
   l_io_device_set_read_buffer_size (L_IO_DEVICE (socket), 4);
-  l_socket_set_idle_timeout (socket, 300);
   test_raw_write (raw, "more than that");
-  turn_for (700);
+  TEST_TURN_UNTIL (l_io_device_get_bytes_available (L_IO_DEVICE (socket)) == 4);
+  l_socket_set_idle_timeout (socket, 100);
+  turn_for (400);
   g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
+
+  /* While the program reads it may be a slow one. */
+  l_socket_set_idle_timeout (socket, TEST_PATIENCE * 1000);
   test_assert_text (socket, "more");
   TEST_TURN_UNTIL (l_io_device_get_bytes_available (L_IO_DEVICE (socket)) == 4);
   l_io_device_set_read_buffer_size (L_IO_DEVICE (socket), 0);
+  l_socket_set_idle_timeout (socket, 100);
   TEST_TURN_UNTIL (is_unconnected (socket));
   test_raw_close (raw);
   g_assert_finalize_object (socket);
