@@ -17,7 +17,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,10 +29,23 @@ EXTENSIONS = {'c': 'c', 'python': 'py', 'js': 'js', 'vala': 'vala'}
 OTHERS = {'sh', 'text', 'console', 'meson'}
 WHOLE = {'c': r'^main \(', 'python': r'^import gi$', 'js': r'^import ', 'vala': r'^void main \('}
 RUNTIME_DIRECTORY = '/run/user/1000'
+# In /proc/net/unix.
+LISTENING = '00010000'
 
 
 class Failure(Exception):
     pass
+
+
+def wait_until_listening(path, may_come=lambda: True):
+    """Asks the system, which nobody notices. A file proves nothing: who was killed has left one."""
+    deadline = time.monotonic() + SECONDS
+    while may_come() and time.monotonic() < deadline:
+        for line in pathlib.Path('/proc/net/unix').read_text(encoding='utf-8').splitlines():
+            if line.endswith(f' {path}') and line.split()[3] == LISTENING:
+                return
+        time.sleep(0.02)
+    raise Failure('It does not listen')
 
 
 class Block:
@@ -115,12 +127,11 @@ class House:
         process = subprocess.Popen(command, cwd=directory, env=self.environment(directory), stdin=subprocess.DEVNULL,
                                    stdout=output, stderr=subprocess.STDOUT)
         try:
-            deadline = time.monotonic() + SECONDS
-            while not (directory / name).is_socket():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    output.seek(0)
-                    raise Failure('It does not listen\n' + output.read().decode())
-                time.sleep(0.01)
+            try:
+                wait_until_listening(directory / name, lambda: process.poll() is None)
+            except Failure as failure:
+                output.seek(0)
+                raise Failure(f'{failure}\n{output.read().decode()}') from None
             yield process
         finally:
             process.kill()
@@ -234,12 +245,6 @@ class Shell:
     def run(self, block):
         # What was told to end has ended when the next command runs.
         text = re.sub(r'^kill (.*)', r'\g<0>; wait \1', block.text, flags=re.M)
-        if text.rstrip().endswith(' &'):
-            # A server that was killed has left its socket. A monitor listens at the first of its names.
-            monitor = re.search(r'\blsocket monitor (\w+)', text)
-            name = monitor[1] if monitor else 'market'
-            self.remove_dead(self.directory / name)
-            text += f'for i in $(seq 1000); do [ -S {name} ] && break; sleep 0.1; done; test -S {name}\n'
         self.process.stdin.write(f'{text}echo "{self.MARK} $?"\n')
         self.process.stdin.flush()
         self.output = ''
@@ -255,14 +260,10 @@ class Shell:
             signal.alarm(0)
         if line.split()[1] != '0':
             raise Failure(f'{line}{self.output}')
-
-    @staticmethod
-    def remove_dead(path):
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(path))
-            except OSError:
-                path.unlink(missing_ok=True)
+        if text.rstrip().endswith(' &'):
+            # A monitor listens at the first of its names.
+            monitor = re.search(r'\blsocket monitor (\w+)', text)
+            wait_until_listening(self.directory / (monitor[1] if monitor else 'market'))
 
     def compare(self, block):
         if self.output is None:
