@@ -106,6 +106,18 @@ extern const LReactorBackend l_reactor_backend_win32; /* Windows */
 # define L_REACTOR_BACKEND_PORTABLE l_reactor_backend_poll
 #endif
 
+/* Which thread runs the context, with the lock held. */
+void l_reactor_note_thread (LReactor     *self);
+
+/* Without the lock: so many, and those that are due at the end of a dispatch. */
+void l_reactor_run_tasks   (LReactor     *self,
+                            GQueue       *queue,
+                            guint         n_tasks);
+void l_reactor_run_due_tasks (LReactor   *self);
+
+/* l-reactor-turn.c. With the lock held; only who needs it has it, for each turn asks it, too. */
+void l_reactor_add_turn    (LReactor     *self);
+
 /* The queue of tasks, with the lock held. */
 void l_reactor_push_task   (LReactor     *self,
                             LReactorTask *task);

@@ -57,9 +57,8 @@ is_due (LReactor *self,
   return FALSE;
 }
 
-/* With the lock held. */
-static void
-note_thread (LReactor *self)
+void
+l_reactor_note_thread (LReactor *self)
 {
   GThread *thread = g_thread_self ();
 
@@ -77,7 +76,7 @@ l_reactor_prepare (GSource *source,
   *timeout = -1;
 
   g_mutex_lock (&self->lock);
-  note_thread (self);
+  l_reactor_note_thread (self);
   self->polled = TRUE;
   if (self->backend->prepare != NULL)
     self->backend->prepare (self);
@@ -197,10 +196,10 @@ run_timers (LReactor *self,
     }
 }
 
-static void
-run_tasks (LReactor *self,
-           GQueue   *queue,
-           guint     n_tasks)
+void
+l_reactor_run_tasks (LReactor *self,
+                     GQueue   *queue,
+                     guint     n_tasks)
 {
   LReactorTask *task;
   GObject *object;
@@ -212,9 +211,8 @@ run_tasks (LReactor *self,
     }
 }
 
-/* What is due at the end of a dispatch. */
-static void
-run_due_tasks (LReactor *self)
+void
+l_reactor_run_due_tasks (LReactor *self)
 {
   guint n_tasks;
 
@@ -222,7 +220,7 @@ run_due_tasks (LReactor *self)
   n_tasks = self->tasks.length;
   g_mutex_unlock (&self->lock);
 
-  run_tasks (self, &self->tasks, n_tasks);
+  l_reactor_run_tasks (self, &self->tasks, n_tasks);
 }
 
 static gboolean
@@ -243,86 +241,15 @@ l_reactor_dispatch (GSource     *source,
   n_timers = g_sequence_get_length (self->timers);
   g_mutex_unlock (&self->lock);
 
-  run_tasks (self, &self->later, n_later);
+  l_reactor_run_tasks (self, &self->later, n_later);
   self->backend->dispatch (self);
   run_timers (self, n_timers);
-  run_due_tasks (self);
+  l_reactor_run_due_tasks (self);
 
   if (!is_default)
     g_main_context_pop_thread_default (self->context);
 
   return G_SOURCE_CONTINUE;
-}
-
-/* A turn for what was begun and ended in one. GTask insists on one of its own, and each is a poll(), unless a source is ready
- * that goes before all descriptors. This one does, and only after a turn that had polled them: nobody has to wait for an
- * operation that always begins the next. */
-typedef struct
-{
-  GSource   parent;
-  LReactor *reactor; /* (unowned): in the same context */
-} LReactorTurn;
-
-static gboolean
-turn_prepare (GSource *source,
-              int     *timeout)
-{
-  LReactor *self = ((LReactorTurn *) source)->reactor;
-  gboolean due;
-
-  g_mutex_lock (&self->lock);
-  note_thread (self);
-  due = self->soon.length > 0;
-  g_mutex_unlock (&self->lock);
-
-  *timeout = due ? 0 : -1;
-  return due;
-}
-
-static gboolean
-turn_dispatch (GSource     *source,
-               GSourceFunc  callback,
-               gpointer     user_data)
-{
-  LReactor *self = ((LReactorTurn *) source)->reactor;
-  gboolean is_default = l_reactor_is_thread_default (self);
-  guint n_soon;
-
-  if (!is_default)
-    g_main_context_push_thread_default (self->context);
-
-  g_mutex_lock (&self->lock);
-  self->polled = FALSE;
-  n_soon = self->soon.length;
-  g_mutex_unlock (&self->lock);
-
-  run_tasks (self, &self->soon, n_soon);
-  run_due_tasks (self);
-
-  if (!is_default)
-    g_main_context_pop_thread_default (self->context);
-
-  return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs turn_funcs = {
-  .prepare = turn_prepare,
-  .dispatch = turn_dispatch,
-};
-
-/* Only who needs it has it: each turn asks it, too. With the lock held. */
-static void
-add_turn (LReactor *self)
-{
-  GSource *source = g_source_new (&turn_funcs, sizeof (LReactorTurn));
-
-  ((LReactorTurn *) source)->reactor = self;
-  g_source_set_priority (source, G_PRIORITY_DEFAULT - 1);
-  g_source_set_can_recurse (source, TRUE);
-  g_source_set_static_name (source, "LSocket turn");
-  g_source_attach (source, self->context);
-  g_atomic_pointer_set (&self->turn, source);
-  g_source_unref (source);
 }
 
 /* Those of an object that holds the reactor are none of them. */
@@ -709,7 +636,7 @@ l_reactor_queue_task_soon (LReactor     *self,
 {
   g_mutex_lock (&self->lock);
   if (self->turn == NULL)
-    add_turn (self);
+    l_reactor_add_turn (self);
   push_task (self, self->polled ? &self->soon : &self->later, task);
   g_mutex_unlock (&self->lock);
 }
