@@ -64,7 +64,7 @@ struct _LSocketPrivate
   guint           input_finished : 1; /* read-channel-finished was emitted */
   guint           shutdown_due : 1; /* once everything is written */
   guint           holds_itself : 1; /* until what is queued was sent */
-  guint           disposed : 1;
+  gboolean        disposed;         /* also read by g_io_stream_close() in another thread, so not beside the bits */
 
   /* Changed in any thread, with the lock of the direction held */
   guint64         n_received;       /* bytes */
