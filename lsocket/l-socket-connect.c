@@ -630,10 +630,9 @@ l_socket_close (GIOStream     *stream,
 {
   LSocket *self = L_SOCKET (stream);
   LSocketPrivate *priv = l_socket_get_private (self);
-  gboolean was_lost = priv->lost;
   gboolean delivered = FALSE;
   gboolean done = TRUE;
-  gboolean is_over;
+  gboolean was_lost, is_over;
 
   /* The last reference has gone: there is nothing left to close. */
   if (priv->disposed)
@@ -643,6 +642,7 @@ l_socket_close (GIOStream     *stream,
 
   g_object_ref (self);
 
+  was_lost = priv->lost;
   is_over = l_socket_begin_closing (self);
   while (!is_over && done)
     {
