@@ -92,10 +92,11 @@ write_pending (ToolLog *self)
   if (n_written < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     fail (self, error);
   wait_for_output (self, get_n_pending (self) > 0);
-  if (get_n_pending (self) > 0)
-    return;
 
-  g_string_truncate (self->pending, 0);
+  /* What is written need not be kept; but moving the rest costs as much as that is long. */
+  if (self->start < get_n_pending (self))
+    return;
+  g_string_erase (self->pending, 0, self->start);
   self->start = 0;
 }
 
@@ -103,9 +104,10 @@ static void
 on_output_ready (gpointer user_data)
 {
   ToolLog *self = user_data;
+  gboolean was_full = tool_log_is_full (self);
 
   write_pending (self);
-  if (get_n_pending (self) == 0)
+  if (self->status != TOOL_STATUS_OK || (was_full && !tool_log_is_full (self)))
     self->changed (self->user_data);
 }
 

@@ -84,13 +84,13 @@ END
     cat "$scratch/said" && grep -qx 'true function' "$scratch/said"
 }
 
-# VALAC COMPILER...
+# VALAC COMPILER... What the VAPI needs stands in a file to which Meson gives no tag.
 build_vala ()
 {
   valac=$1
   shift
   echo 'int main () { return new LSocket.Socket ().state == LSocket.SocketState.UNCONNECTED ? 0 : 1; }' >"$scratch/program-vala.vala"
-  "$valac" --vapidir "$(find "$root" -name vapi)" --pkg lsocket-1 -C -d "$scratch" "$scratch/program-vala.vala" &&
+  "$valac" --vapidir "$(find "$root" -name vapi)" --pkg gio-2.0 --pkg lsocket-1 -C -d "$scratch" "$scratch/program-vala.vala" &&
     "$@" -w "$scratch/program-vala.c" -o "$scratch/vala" $(pkg-config --cflags --libs lsocket-1)
 }
 
