@@ -223,6 +223,7 @@ begin_read (LIODevice       *self,
             LAsyncOperation *operation)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  gboolean is_answered = FALSE;
   gboolean is_free;
   gsize size;
 
@@ -234,17 +235,17 @@ begin_read (LIODevice       *self,
   if (is_free)
     {
       priv->read_operation = operation;
-      take_answerable (self, &size);
+      is_answered = take_answerable (self, &size) != NULL;
       l_io_device_update_input (self);
     }
   g_mutex_unlock (&priv->input.lock);
 
   if (!is_free)
     g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_PENDING, _("Another read is under way"));
-  else if (priv->read_operation == NULL)
+  else if (is_answered)
     fill_with_input (self, operation, size);
 
-  return priv->read_operation == operation;
+  return is_free && !is_answered;
 }
 
 void

@@ -1261,6 +1261,27 @@ test_line_max_length (void)
   link_clear (&link);
 }
 
+/* As of every GAsyncResult. */
+static void
+test_line_user_data (void)
+{
+  TestPair pair;
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GObject) source = NULL;
+  g_autofree char *line = NULL;
+
+  test_pair_init (&pair);
+  l_io_device_read_line_async (L_IO_DEVICE (pair.client), 0, NULL, test_store_result, &result);
+  test_write (pair.peer, "hello\n");
+  TEST_TURN_UNTIL (result != NULL);
+  source = g_async_result_get_source_object (result);
+  g_assert_true (g_async_result_get_user_data (result) == &result);
+  g_assert_true (source == (GObject *) pair.client);
+  line = l_io_device_read_line_finish (L_IO_DEVICE (pair.client), result, NULL, NULL);
+  g_assert_cmpstr (line, ==, "hello\n");
+  test_pair_clear (&pair);
+}
+
 static void
 test_line_empty (void)
 {
@@ -1758,6 +1779,7 @@ main (int   argc,
   test_add ("/async/line/pieces", test_line_pieces);
   test_add ("/async/line/max-length", test_line_max_length);
   test_add ("/async/line/empty", test_line_empty);
+  test_add ("/async/line/user-data", test_line_user_data);
   test_add ("/async/line/nul", test_line_nul);
   test_add ("/async/line/long", test_line_long);
   test_add ("/async/line/many-in-one", test_line_many);

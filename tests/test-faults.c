@@ -776,6 +776,17 @@ converse_remove (Talk *talk)
     g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
 }
 
+/* There is nothing to remove, and whether somebody listens only trying tells. */
+static void
+converse_remove_abstract (Talk *talk)
+{
+  g_autofree char *name = g_strdup_printf ("lsocket-test-%d", getpid ());
+  g_autoptr(GError) error = NULL;
+
+  arm ();
+  talk->is_done = check_result (l_server_remove (name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE, &error), &error);
+}
+
 static void
 converse_listen_descriptor (Talk *talk)
 {
@@ -1265,6 +1276,7 @@ static const struct
   { "in-use", converse_in_use },
   { "umask", converse_umask },
   { "remove", converse_remove },
+  { "remove-abstract", converse_remove_abstract },
   { "listen-descriptor", converse_listen_descriptor },
   { "abstract", converse_abstract },
   { "connect", converse_connect },
