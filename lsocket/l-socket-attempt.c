@@ -65,17 +65,23 @@ check_may_begin (LSocket     *self,
   return TRUE;
 }
 
-/* Ends what was left of the last session and begins a change. FALSE when a handler has begun something else. */
+/* Ends what was left of the last session. FALSE when a handler has begun something else. */
 static gboolean
-begin_session (LSocket   *self,
-               LOpenMode  mode)
+end_last_session (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
   guint session = priv->session;
 
   l_io_device_close (l_socket_get_device (self));
-  if (priv->session != session || priv->state != L_SOCKET_STATE_UNCONNECTED)
-    return FALSE;
+  return priv->session == session && priv->state == L_SOCKET_STATE_UNCONNECTED;
+}
+
+/* From here on nothing more is told of the last one; it begins a change. */
+static void
+begin_session (LSocket   *self,
+               LOpenMode  mode)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
 
   l_socket_begin_change (self);
   priv->session++;
@@ -86,7 +92,6 @@ begin_session (LSocket   *self,
   g_atomic_int_set (&priv->transport.n_passed, 0);
   priv->n_passed_told = 0;
   l_socket_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
-  return TRUE;
 }
 
 static void
@@ -338,12 +343,13 @@ l_socket_begin_attempt (LSocket        *self,
   if (!check_may_begin (self, name, mode, task, NULL))
     return;
 
-  if (!begin_session (self, mode))
+  if (!end_last_session (self))
     {
       fail_operation (self, name, _("The socket is connected or about to be"), task, NULL);
       return;
     }
 
+  begin_session (self, mode);
   if (address == NULL)
     priv->address = l_address_resolve (name, priv->options, L_OPERATION_CONNECT, &priv->name_error);
   else if (l_address_check (address, L_OPERATION_CONNECT, &priv->name_error))
@@ -454,17 +460,17 @@ l_socket_adopt (LSocket       *self,
   if (!check_may_begin (self, NULL, mode, NULL, error))
     return FALSE;
 
-  if (!begin_session (self, mode))
+  if (!end_last_session (self))
     return fail_operation (self, NULL, _("The socket is connected or about to be"), NULL, error);
 
   if (!adopt_descriptor (self, descriptor, state, &local_error))
     {
-      g_object_thaw_notify (G_OBJECT (self));
       l_socket_report_error (self, local_error);
       g_propagate_error (error, local_error);
       return FALSE;
     }
 
+  begin_session (self, mode);
   if (state == L_SOCKET_STATE_CONNECTING)
     {
       priv->adopted = TRUE;

@@ -428,6 +428,40 @@ test_sigpipe (void)
   g_assert_cmpint (n_broken_pipes, ==, 0);
 }
 
+static void
+adopt_wrong (TestTrace  *trace,
+             const char *event,
+             gpointer    expected)
+{
+  int fd;
+
+  if (!g_str_equal (event, expected))
+    return;
+
+  fd = open_wrong (FD_UNCONNECTED);
+  g_assert_false (l_socket_set_socket_descriptor (L_SOCKET (trace->object), fd, L_SOCKET_STATE_CONNECTED, READ_WRITE, NULL));
+  close (fd);
+}
+
+static void
+test_adopt_wrong_in_handler (gconstpointer data)
+{
+  TestRaw raw;
+  g_autoptr(LSocket) socket = test_socket_with_raw_peer (&raw);
+  g_autoptr(TestTrace) trace = test_trace_new_full (socket);
+
+  g_test_summary ("Where the next session does not begin the signals of the last one go on");
+
+  test_trace_set_func (trace, adopt_wrong, (gpointer) data);
+  l_socket_disconnect_from_server (socket);
+  test_trace_assert (trace, g_str_equal (data, "read-channel-finished") ?
+                     "state-changed(closing) state-changed(unconnected) read-channel-finished about-to-close "
+                     "error(operation) disconnected" :
+                     "state-changed(closing) state-changed(unconnected) about-to-close error(operation) "
+                     "read-channel-finished disconnected");
+  test_raw_close (raw);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -449,6 +483,8 @@ main (int   argc,
 
       test_add_data (path, GUINT_TO_POINTER (i), test_adopt_wrong);
     }
+  test_add_data ("/socket/adopt/wrong-in-handler/unconnected", "state-changed(unconnected)", test_adopt_wrong_in_handler);
+  test_add_data ("/socket/adopt/wrong-in-handler/finished", "read-channel-finished", test_adopt_wrong_in_handler);
 
   return test_run ();
 }
