@@ -15,6 +15,9 @@
 # ifndef SO_PEERPIDFD
 #  define SO_PEERPIDFD 77
 # endif
+# ifndef SO_PASSPIDFD
+#  define SO_PASSPIDFD 76
+# endif
 # ifndef SO_PASSRIGHTS
 #  define SO_PASSRIGHTS 83
 # endif
@@ -25,7 +28,16 @@
 # ifndef SO_PEERPIDFD
 #  define SO_PEERPIDFD (-1)
 # endif
+# ifndef SO_PASSPIDFD
+#  define SO_PASSPIDFD (-1)
+# endif
 # ifndef SO_PASSRIGHTS
 #  define SO_PASSRIGHTS (-1)
 # endif
+#endif
+#ifndef SO_PASSCRED
+# define SO_PASSCRED (-1)
+#endif
+#ifndef SO_PASSSEC
+# define SO_PASSSEC (-1)
 #endif

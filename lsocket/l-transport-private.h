@@ -21,6 +21,7 @@ typedef struct
   int            n_passed;   /* (atomic): messages that came with some, which are closed */
 #ifdef G_OS_UNIX
   gboolean       is_widened; /* the system's buffer of what is sent */
+  gboolean       is_plain;   /* nothing comes beside the bytes but what the peer passes */
 #endif
 #ifdef G_OS_WIN32
   GMutex         lock;       /* of what follows */

@@ -4,6 +4,7 @@
 
 #include "config.h"
 
+#include "l-options-unix-private.h"
 #include "l-system-private.h"
 #include "l-transport-private.h"
 
@@ -41,6 +42,7 @@ set_descriptor (LTransport *self,
 {
   g_atomic_pointer_set (&self->descriptor, descriptor);
   self->is_widened = FALSE;
+  self->is_plain = FALSE;
 }
 
 void
@@ -223,6 +225,19 @@ l_transport_check_connected (LTransport *self,
   return G_POLLABLE_RETURN_FAILED;
 }
 
+/* Who made the descriptor, or the listener that it comes from, may have asked for the peer's credentials with each message:
+ * the kernel would say of them as well that there is no room. */
+static void
+make_plain (LTransport *self)
+{
+  static const int options[] = { SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD };
+  const int off = FALSE;
+
+  self->is_plain = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (options); i++)
+    l_system.setsockopt ((int) self->descriptor, SOL_SOCKET, options[i], &off, sizeof off);
+}
+
 /* Without room for them the kernel closes what was passed, and says so. That costs more than recv(), which does not say. */
 static gssize
 receive_and_count (LTransport *self,
@@ -232,6 +247,9 @@ receive_and_count (LTransport *self,
   struct iovec vector = { buffer, count };
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
   gssize result;
+
+  if (!self->is_plain)
+    make_plain (self);
 
   L_SYSTEM_RETRY (result, l_system.recvmsg ((int) self->descriptor, &message, 0));
   if (result >= 0 && (message.msg_flags & MSG_CTRUNC) != 0)

@@ -240,6 +240,30 @@ test_closed_at_once (void)
   l_socket_abort (socket);
 }
 
+static void
+test_with_credentials (void)
+{
+  g_autoptr(LSocket) socket = l_socket_new ();
+  const int on = TRUE;
+  TestRaw raws[2];
+
+  g_test_summary ("Credentials that a descriptor asks for, as a service manager's may, are not counted");
+
+  test_raw_pair (raws);
+  g_assert_cmpint (setsockopt ((int) raws[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), ==, 0);
+  l_socket_set_count_descriptors (socket, TRUE);
+  g_assert_true (l_socket_set_socket_descriptor (socket, raws[0], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, NULL));
+
+  test_raw_write (raws[1], "data");
+  assert_bytes (socket, 1);
+  g_assert_cmpuint (l_socket_get_refused_descriptors (socket), ==, 0);
+  g_assert_true (pass (raws[1], 0, 1));
+  assert_bytes (socket, 1);
+  g_assert_cmpuint (l_socket_get_refused_descriptors (socket), ==, 1);
+  test_raw_close (raws[1]);
+  l_socket_abort (socket);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -252,6 +276,7 @@ main (int   argc,
   test_add_data ("/descriptors/old-kernel/accepted", GINT_TO_POINTER (ACCEPTED), test_old_kernel);
   test_add ("/descriptors/many", test_many);
   test_add ("/descriptors/closed-at-once", test_closed_at_once);
+  test_add ("/descriptors/with-credentials", test_with_credentials);
 
   return test_run ();
 }
