@@ -139,10 +139,13 @@ l_io_device_fail_read (LIODevice *self)
   g_mutex_lock (&priv->input.lock);
   operation = take_operation (self);
   g_mutex_unlock (&priv->input.lock);
+
+  /* Also when the operation that it was to answer is gone, cancelled: the device may go next. */
+  if (priv->reactor != NULL)
+    l_reactor_cancel_task (priv->reactor, &priv->answer_task);
   if (operation == NULL)
     return;
 
-  l_reactor_cancel_task (priv->reactor, &priv->answer_task);
   g_set_error_literal (&operation->error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The device is not open"));
   l_async_operation_return_later (operation);
 }

@@ -523,6 +523,40 @@ test_cancelled_after (gconstpointer kind)
 }
 
 static void
+count_call (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  Link *link = user_data;
+
+  link->n_calls++;
+}
+
+static void
+test_cancelled_at_end (gconstpointer kind)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  LSocket *weak;
+  Link link;
+
+  g_test_summary ("Cancelled in the turn in which the peer goes, with the last reference: nothing of it is queued any more");
+
+  link_init (&link, kind);
+  start (&link, MESSAGE_SIZE, cancellable, count_call, &link);
+  test_turn_all ();
+  g_clear_pointer (&link.trace, test_trace_free);
+  weak = link.socket;
+  g_object_add_weak_pointer (G_OBJECT (weak), (gpointer *) &weak);
+  g_cancellable_cancel (cancellable);
+  link_hang_up (&link);
+  g_clear_object (&link.socket);
+  TEST_TURN_UNTIL (weak == NULL && link.n_calls == 1);
+  test_turn_all ();
+  g_assert_cmpuint (link.n_calls, ==, 1);
+  link_clear (&link);
+}
+
+static void
 test_cancelled_limited (gconstpointer kind)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -1745,6 +1779,7 @@ main (int   argc,
 
   add_all ("cancelled/before", test_cancelled_before);
   add_all ("cancelled/during", test_cancelled);
+  add_all ("cancelled/at-end", test_cancelled_at_end);
   test_add_data ("/async/line/cancelled/with-part", GINT_TO_POINTER (LINE), test_cancelled_with_part);
   test_add_data ("/async/bytes/cancelled/with-part", GINT_TO_POINTER (BYTES), test_cancelled_with_part);
   add_all ("cancelled/late", test_cancelled_late);
