@@ -108,6 +108,14 @@ l_io_device_answer_read (LIODevice *self)
     return FALSE;
 
   fill_with_input (self, operation, size);
+  /* A transaction keeps the bytes, and there may be less room without the operation. */
+  if (priv->input.in_transaction)
+    {
+      g_mutex_lock (&priv->input.lock);
+      l_io_device_update_input (self);
+      g_mutex_unlock (&priv->input.lock);
+    }
+
   l_async_operation_return (operation);
   return TRUE;
 }

@@ -1066,6 +1066,30 @@ test_transaction (gconstpointer kind)
 }
 
 static void
+test_transaction_limited (gconstpointer kind)
+{
+  gboolean quiet = FALSE;
+  Link link;
+
+  g_test_summary ("A read that fills the buffer in a transaction leaves the loop at rest");
+
+  link_init (&link, kind);
+  l_io_device_set_read_buffer_size (get_device (&link), 2);
+  l_io_device_start_transaction (get_device (&link));
+  start_message (&link);
+  assert_waiting (&link);
+  test_raw_write (link.raw, MESSAGE "more than there is room for");
+  assert_result (&link, MESSAGE);
+  for (guint i = 0; i < 100 && !quiet; i++)
+    quiet = !g_main_context_iteration (NULL, FALSE);
+  g_assert_true (quiet);
+  l_io_device_commit_transaction (get_device (&link));
+  l_io_device_set_read_buffer_size (get_device (&link), 0);
+  TEST_TURN_UNTIL (get_available (&link) == strlen ("more than there is room for"));
+  link_clear (&link);
+}
+
+static void
 test_rolled_back (gconstpointer kind)
 {
   g_autofree char *text = NULL;
@@ -1808,6 +1832,7 @@ main (int   argc,
   add_all ("handler/nested-end", test_nested_end);
 
   add_all ("transaction/inside", test_transaction);
+  add_all ("transaction/limited", test_transaction_limited);
   add_all ("transaction/rolled-back", test_rolled_back);
   add_all ("unread", test_unread);
 
