@@ -292,7 +292,7 @@ LLVMFuzzerTestOneInput (const guint8 *data,
                         size_t        size)
 {
   FuzzInput input = { data, size };
-  g_autoptr(GByteArray) model = g_byte_array_new ();
+  g_autoptr(GByteArray) model = g_byte_array_sized_new (64);
   Case self = { .model = model };
 
   while (input.left > 0)
