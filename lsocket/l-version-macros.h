@@ -48,6 +48,7 @@
 # define LSOCKET_AVAILABLE_IN_1_0 _LSOCKET_EXTERN
 #endif
 
+#ifndef __GI_SCANNER__
 /* Before what is still there and shall not be used any more, in place of the above. */
 #if LSOCKET_VERSION_MIN_REQUIRED >= LSOCKET_VERSION_1_0
 # define LSOCKET_DEPRECATED_IN_1_0 G_DEPRECATED _LSOCKET_EXTERN
@@ -55,6 +56,7 @@
 #else
 # define LSOCKET_DEPRECATED_IN_1_0 _LSOCKET_EXTERN
 # define LSOCKET_DEPRECATED_IN_1_0_FOR(replacement) _LSOCKET_EXTERN
+#endif
 #endif
 
 G_BEGIN_DECLS
