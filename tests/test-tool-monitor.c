@@ -269,6 +269,7 @@ test_place_lost (void)
   stop (tool);
   g_assert_cmpint (g_lstat (path, &after), ==, 0);
   g_assert_cmpint (after.st_ino, ==, before.st_ino);
+  g_assert_true (l_server_is_listening (server));
   g_assert_false (has_file ("market.monitored"));
 }
 
@@ -424,6 +425,7 @@ test_output (void)
   second = connect_here ("front");
   wait_for_exit (full, 7);
   assert_message (full, "lsocket: Cannot write to standard output: No space left on device\n");
+  g_assert_true (l_server_is_listening (server));
 }
 
 int
