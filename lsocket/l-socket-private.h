@@ -185,7 +185,11 @@ void            l_socket_stop_watchdog           (LSocket         *self);
 void            l_socket_begin_handshake         (LSocket         *self,
                                                   int              msecs);
 
-/* l-socket-connect.c: what a GIOStream does to close. */
+/* l-socket-connect.c: TRUE if it still waited for the end; the caller's from here. */
+gboolean        l_socket_take_end_task           (LSocket         *self,
+                                                  GTask           *task);
+
+/* l-socket-close.c: what a GIOStream does to close. */
 gboolean        l_socket_close                   (GIOStream       *stream,
                                                   GCancellable    *cancellable,
                                                   GError         **error);
