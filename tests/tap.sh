@@ -10,7 +10,14 @@ n_cases=0
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# NAME COMMAND...: a case, which passes if the command succeeds.
+# What a test does after a case that failed.
+after_failure ()
+{
+  :
+}
+
+# NAME COMMAND...: a case, which passes if the command succeeds. What a failed one said is for the log of CI, which
+# shows errors and no comments.
 check ()
 {
   n_cases=$((n_cases + 1))
@@ -19,8 +26,9 @@ check ()
   if "$@" >"$scratch/output" 2>&1; then
     echo "ok $n_cases $case_name"
   else
-    sed 's/^/# /' "$scratch/output"
+    sed "s|^|$case_name: |" "$scratch/output" >&2
     echo "not ok $n_cases $case_name"
+    after_failure >&2
   fi
 }
 

@@ -23,6 +23,15 @@ session ()
   WINEPREFIX=$LSOCKET_WINE_SESSION TMPDIR=$LSOCKET_WINE_SESSION wineserver "$1" </dev/null >/dev/null 2>&1
 }
 
+# What the programs of the last case said. Those that still run would keep its names from the next.
+after_failure ()
+{
+  for log in errors told; do
+    [ ! -e "$scratch/$log" ] || sed "s/^/$log: /" "$scratch/$log"
+  done
+  session -k || true
+}
+
 # ARGUMENT...: of the tool.
 tool ()
 {
@@ -54,6 +63,7 @@ until_true ()
 serve ()
 {
   : >"$scratch/errors"
+  : >"$scratch/told"
   # What is started in the background would have no input.
   exec 6<&0
   tool listen -v "$@" <&6 >"$scratch/received" 2>"$scratch/errors" 6<&- &
