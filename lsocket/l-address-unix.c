@@ -48,11 +48,12 @@ char *
 l_address_get_runtime_directory (void)
 {
   const char *directory = get_runtime_variable ();
-  const char *flatpak_id = g_getenv ("FLATPAK_ID");
   g_autofree char *run_user = NULL;
 
   if (directory != NULL)
     {
+      const char *flatpak_id = g_getenv ("FLATPAK_ID");
+
       /* The one place that all instances of a sandboxed application share. */
       if (flatpak_id != NULL && *flatpak_id != '\0')
         return g_build_filename (directory, "app", flatpak_id, NULL);
@@ -115,8 +116,9 @@ l_address_resolve (const char      *name,
                    LOperation       operation,
                    GError         **error)
 {
-  g_autofree char *runtime_directory = l_address_get_runtime_directory ();
-  g_autofree char *temp_directory = get_temp_directory ();
+  gboolean is_temporary = (options & L_SOCKET_OPTIONS_TEMP_DIRECTORY) != 0;
+  g_autofree char *runtime_directory = is_temporary ? NULL : l_address_get_runtime_directory ();
+  g_autofree char *temp_directory = is_temporary ? get_temp_directory () : NULL;
   g_autofree char *resolved = NULL;
   LNameRules rules = {
 #ifdef __linux__

@@ -122,8 +122,8 @@ void            l_socket_notify_passed           (LSocket         *self);
 void            l_socket_begin_change            (LSocket         *self);
 gboolean        l_socket_end_change              (LSocket         *self,
                                                   LSocketState     state);
-gboolean        l_socket_set_state               (LSocket         *self,
-                                                  LSocketState     state);
+/* From connected to closing, where nothing else changes. */
+gboolean        l_socket_set_closing             (LSocket         *self);
 gboolean        l_socket_report_error            (LSocket         *self,
                                                   const GError    *error);
 gboolean        l_socket_emit_connected          (LSocket         *self);

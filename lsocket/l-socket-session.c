@@ -103,7 +103,7 @@ send_rest (LSocket *self)
   hold_itself (self);
   /* For a handler that runs a loop until it is over. */
   l_io_device_schedule_flush (device);
-  if (l_socket_set_state (self, L_SOCKET_STATE_CLOSING))
+  if (l_socket_set_closing (self))
     l_io_device_flush (device);
 }
 
@@ -171,7 +171,8 @@ l_socket_drop_connection (LSocket *self)
   g_autoptr(GError) error = NULL;
 
   /* For who waits until everything is sent. */
-  g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The connection was aborted"));
+  if (l_socket_get_private (self)->end_tasks != NULL)
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The connection was aborted"));
   if (finish (self, error))
     l_io_device_close (l_socket_get_device (self));
 }
@@ -203,7 +204,7 @@ lose (LSocket      *self,
       return;
     }
 
-  if (priv->state == L_SOCKET_STATE_CLOSING || l_socket_set_state (self, L_SOCKET_STATE_CLOSING))
+  if (priv->state == L_SOCKET_STATE_CLOSING || l_socket_set_closing (self))
     finish (self, error);
 }
 

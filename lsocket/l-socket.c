@@ -125,6 +125,33 @@ call_end_func (LSocket *self)
     func (self, object);
 }
 
+static void
+set_state (LSocketPrivate *priv,
+           LSocketState    state)
+{
+  priv->state = state;
+  if (state != L_SOCKET_STATE_UNCONNECTED)
+    L_LOG (priv->self, get_log_name (priv), get_state_nick (state), "state changed");
+}
+
+static gboolean
+tell_state (LSocket      *self,
+            guint         session,
+            LSocketState  state)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  /* The server lets go, and shows it, before the state is told. */
+  if (state == L_SOCKET_STATE_UNCONNECTED)
+    call_end_func (self);
+  if (is_unchanged (priv, session, state))
+    g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_STATE]);
+  if (is_unchanged (priv, session, state))
+    g_signal_emit (self, signals[SIGNAL_STATE_CHANGED], 0, state);
+
+  return is_unchanged (priv, session, state);
+}
+
 gboolean
 l_socket_end_change (LSocket      *self,
                      LSocketState  state)
@@ -134,9 +161,7 @@ l_socket_end_change (LSocket      *self,
   GObject *object = G_OBJECT (self);
   guint session = priv->session;
 
-  priv->state = state;
-  if (state != L_SOCKET_STATE_UNCONNECTED)
-    L_LOG (self, get_log_name (priv), get_state_nick (state), "state changed");
+  set_state (priv, state);
   if (is_connection (state) != was_connection)
     {
       g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_ADDRESS]);
@@ -146,23 +171,16 @@ l_socket_end_change (LSocket      *self,
     }
   g_object_thaw_notify (object);
 
-  /* The server lets go, and shows it, before the state is told. */
-  if (state == L_SOCKET_STATE_UNCONNECTED)
-    call_end_func (self);
-  if (is_unchanged (priv, session, state))
-    g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_STATE]);
-  if (is_unchanged (priv, session, state))
-    g_signal_emit (self, signals[SIGNAL_STATE_CHANGED], 0, state);
-
-  return is_unchanged (priv, session, state);
+  return tell_state (self, session, state);
 }
 
 gboolean
-l_socket_set_state (LSocket      *self,
-                    LSocketState  state)
+l_socket_set_closing (LSocket *self)
 {
-  l_socket_begin_change (self);
-  return l_socket_end_change (self, state);
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  set_state (priv, L_SOCKET_STATE_CLOSING);
+  return tell_state (self, priv->session, L_SOCKET_STATE_CLOSING);
 }
 
 void
