@@ -86,6 +86,7 @@ typedef struct
   LBuffer        buffer;
   gsize          transaction_offset; /* what was read since the transaction began */
   guint          n_other_reads;      /* that wait in other threads: meanwhile the reactor does not read */
+  guint          n_blind_waits;      /* how many more waits do not ask before they poll */
   GCancellable  *wake;               /* (owned) (nullable): wakes one of them */
   GInputStream  *stream;             /* (owned) (nullable): made on first use */
 
@@ -246,6 +247,10 @@ gboolean          l_io_device_wait_turn         (LIODevice     *self,
                                                  gint64         deadline,
                                                  GCancellable  *cancellable);
 gint64            l_io_device_get_deadline      (int            msecs);
+/* With the input's lock held: whether who is to wait asks the system for input first, and whether there was some. */
+gboolean          l_io_device_asks_first        (LIODevice     *self);
+void              l_io_device_note_asked        (LIODevice     *self,
+                                                 gboolean       found);
 
 void              l_io_device_emit_read_channel_finished (LIODevice *self);
 

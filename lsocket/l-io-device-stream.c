@@ -133,10 +133,11 @@ read_through (LIODevice  *self,
   return result;
 }
 
-/* With the input's lock held. */
+/* With the input's lock held; asks: the system, too. */
 static GPollableReturn
 read_some (LIODevice    *self,
            LStreamLink  *link,
+           gboolean      asks,
            void         *buffer,
            gsize         count,
            gsize        *n_read,
@@ -163,7 +164,7 @@ read_some (LIODevice    *self,
   if (!priv->input.enabled || priv->input.ended)
     return G_POLLABLE_RETURN_OK;
 
-  return read_through (self, buffer, count, n_read, error);
+  return asks ? read_through (self, buffer, count, n_read, error) : G_POLLABLE_RETURN_WOULD_BLOCK;
 }
 
 /* Until there is something to read, or the end; while it waits in another thread the reactor leaves the input to it. */
@@ -179,9 +180,15 @@ read_blocking (LIODevice     *self,
   LIODeviceInput *input = &l_io_device_get_private (self)->input;
   GPollableReturn result;
   gboolean is_other = FALSE;
+  gboolean asks;
 
   g_mutex_lock (&input->lock);
-  while ((result = read_some (self, link, buffer, count, n_read, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
+  asks = l_io_device_asks_first (self);
+  result = read_some (self, link, asks, buffer, count, n_read, error);
+  if (asks)
+    l_io_device_note_asked (self, result != G_POLLABLE_RETURN_WOULD_BLOCK);
+
+  for (; result == G_POLLABLE_RETURN_WOULD_BLOCK; result = read_some (self, link, TRUE, buffer, count, n_read, error))
     {
       g_autoptr(GCancellable) wake = ref_wake (self, &input->wake);
       gboolean goes_on;
@@ -230,7 +237,7 @@ l_io_device_stream_read (LIODevice     *self,
   else
     {
       g_mutex_lock (&priv->input.lock);
-      result = read_some (self, link, buffer, count, &n_read, error);
+      result = read_some (self, link, TRUE, buffer, count, &n_read, error);
       g_mutex_unlock (&priv->input.lock);
     }
 

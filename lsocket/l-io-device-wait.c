@@ -17,6 +17,48 @@ l_io_device_get_deadline (int msecs)
   return g_get_monotonic_time () + (gint64) msecs * 1000;
 }
 
+/* Where something has come already, to ask for it costs less than a poll() before that; where not, it is a system call in
+ * vain, and the next ones would be, too. */
+#define N_BLIND_WAITS 16
+
+gboolean
+l_io_device_asks_first (LIODevice *self)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  if (input->n_blind_waits == 0)
+    return TRUE;
+
+  input->n_blind_waits--;
+  return FALSE;
+}
+
+void
+l_io_device_note_asked (LIODevice *self,
+                        gboolean   found)
+{
+  l_io_device_get_private (self)->input.n_blind_waits = found ? 0 : N_BLIND_WAITS;
+}
+
+static void
+ask_for_input (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint n_arrivals = priv->n_arrivals;
+  gboolean asks;
+
+  g_mutex_lock (&priv->input.lock);
+  asks = l_io_device_asks_first (self);
+  g_mutex_unlock (&priv->input.lock);
+  if (!asks)
+    return;
+
+  l_io_device_receive (self, 0);
+  g_mutex_lock (&priv->input.lock);
+  l_io_device_note_asked (self, priv->n_arrivals != n_arrivals);
+  g_mutex_unlock (&priv->input.lock);
+}
+
 /* Both directions, so that two programs that wait for each other to read make progress. */
 static GIOCondition
 get_wait_condition (LIODevice *self)
@@ -85,9 +127,8 @@ wait_for_ready_read (LIODevice *self,
 
   session = priv->session;
   flush_unless_blocked (self);
-  /* Something has often come already: asking costs less than poll() before it. */
   if (priv->session == session)
-    l_io_device_receive (self, 0);
+    ask_for_input (self);
 
   while (priv->n_arrivals == n_arrivals)
     {
