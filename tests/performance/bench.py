@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 PEERS = {
     'epoll': 'raw epoll',
     'raw': 'raw, blocking',
+    'glib': 'GLib at least',
     'uv': 'libuv',
     'lsocket': 'LSocket, signals',
     'lsocket-streams': 'LSocket, GIO streams',
@@ -134,7 +135,7 @@ def compare_connections(bench):
     """Beside how many idle connections."""
     bench.say('## Idle connections beside 1 active one', 'CPU us a round trip, and how often that is what raw epoll needs.')
     numbers = [0, 1000] if bench.quick else [0, 100, 1000, 10000]
-    peers = ['epoll', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
+    peers = ['epoll', 'glib', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
     results = {peer: {} for peer in peers}
     for number in numbers:
         candidates = {}
@@ -158,7 +159,7 @@ def compare_active(bench):
     cases = {'16': (0, 16)}
     if not bench.quick:
         cases.update({'16 beside 10 000 idle': (10000, 16), '10 000': (0, 10000)})
-    peers = ['epoll', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
+    peers = ['epoll', 'glib', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
     table = {peer: [PEERS[peer]] for peer in peers}
     for idle, active in cases.values():
         # Of the others the table above tells enough.
@@ -169,6 +170,17 @@ def compare_active(bench):
             cost = results[peer]['cpu'] if peer in able else None
             table[peer].append(f'{cost:.1f} ({ratio(cost, results["epoll"]["cpu"])})' if cost else '')
     bench.table(['', *cases], list(table.values()))
+
+
+def compare_streams(bench, count, counted):
+    bench.say('## Round trips of 64 bytes over GIO streams', 'Read with g_input_stream_read_async().')
+    workloads = {'ping': 'g_output_stream_write_all_async()', 'vectors': 'g_output_stream_writev_async()'}
+    results = bench.measure({(peer, workload): bench.command(peer, workload, count)
+                             for workload in workloads for peer in ('lsocket-streams', 'gio')})
+    bench.table(['written with', '', 'CPU us', 'CPU / GSocketConnection', 'system calls', 'instructions'],
+                [[workloads[workload], PEERS[peer], f'{result["cpu"]:.2f}', ratio(result['cpu'], results['gio', workload]['cpu']),
+                  f'{bench.count_calls(peer, workload, counted):.1f}', f'{bench.count_instructions(peer, workload, counted):.0f}']
+                 for (peer, workload), result in results.items()])
 
 
 def compare_throughput(bench):
@@ -198,14 +210,16 @@ def compare_small_writes(bench):
     bench.say('## Writes of 16 bytes', 'The first gathers them in 64 KiB of its own before it writes.')
     count = 200000 if bench.quick else 5000000
     small = 5000 if bench.quick else 100000
-    candidates = {'gather': bench.command('raw', 'gather', count, size=16)}
-    for peer in PEERS:
+    candidates = {'gather': bench.command('raw', 'gather', count, size=16),
+                  'glib': bench.command('glib', 'gather', count, size=16)}
+    for peer in [peer for peer in PEERS if peer != 'glib']:
         candidates[peer] = bench.command(peer, 'write', small if peer in UNGATHERED else count, size=16)
     results = bench.measure(candidates)
-    names = {'gather': 'raw, gathered by hand', **PEERS}
+    names = {'gather': 'raw, gathered by hand', 'glib': 'the same with a lock'}
     rows = []
-    for name, text in names.items():
-        peer, workload = ('raw', 'gather') if name == 'gather' else (name, 'write')
+    for name in candidates:
+        text = names.get(name) or PEERS[name]
+        peer, workload = {'gather': ('raw', 'gather'), 'glib': ('glib', 'gather')}.get(name, (name, 'write'))
         counted = (500 if bench.quick else 5000) if name in UNGATHERED else 200000
         cost = results[name]['cpu']
         rows.append([text, f'{cost * 1000:.0f}', ratio(cost, results['gather']['cpu']), ratio(cost, results['lsocket']['cpu']),
@@ -247,15 +261,16 @@ def main():
 
     bench.say('# LSocket and its peers', read_environment(), f'Medians of {bench.rounds} runs in turn; both processes on one '
               'processor; CPU, system calls and instructions of server and client together, for one operation.')
-    loops = ['epoll', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
+    loops = ['epoll', 'glib', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
     compare(bench, 'Round trips of 64 bytes', 'ping', ['epoll', 'raw', *loops[1:]], 2000 if quick else 20000, 200 if quick else 1000)
+    compare_streams(bench, 2000 if quick else 20000, 200 if quick else 1000)
     compare_connections(bench)
     compare_active(bench)
     compare(bench, 'Connect, one round trip, close', 'churn', ['epoll', 'raw', *loops[1:]], 500 if quick else 6000,
             0 if quick else 500)
     compare_small_writes(bench)
     compare_throughput(bench)
-    compare(bench, 'Round trips of 64 bytes without a loop', 'wait', ['raw', 'lsocket', 'lsocket-streams', 'gio', 'qt'],
+    compare(bench, 'Round trips of 64 bytes without a loop', 'wait', ['raw', 'glib', 'lsocket', 'lsocket-streams', 'gio', 'qt'],
             2000 if quick else 20000, 0 if quick else 1000)
     compare_memory(bench)
 

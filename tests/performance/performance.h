@@ -28,6 +28,7 @@ typedef void (* PerformanceFunc) (const PerformanceRun *run);
 /* The server answers what it receives until it is killed.
  *
  * ping    a round trip, on one of the active connections
+ * vectors the same with another function of GIO's
  * churn   a connection with one round trip
  * write   a message, one way
  * gather  the same into 64 KiB of the program's own before they are written: what no library can do better
