@@ -426,15 +426,10 @@ main (int    argc,
       char **argv)
 {
   g_autofree char *directory = NULL;
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GDir) dir = NULL;
-  const char *name;
   int status;
 
   g_test_init (&argc, &argv, NULL);
-  directory = g_dir_make_tmp ("lsXXXXXX", &error);
-  g_assert_no_error (error);
-  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
+  directory = test_make_runtime_directory ();
   count_calls ();
   g_main_context_set_poll_func (NULL, count_turns);
 
@@ -446,15 +441,7 @@ main (int    argc,
   g_test_add_func ("/cost/connection", test_connection);
   g_test_add_func ("/cost/server", test_server);
   status = g_test_run ();
-
-  dir = g_dir_open (directory, 0, NULL);
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *file = g_build_filename (directory, name, NULL);
-
-      g_unlink (file);
-    }
-  g_rmdir (directory);
+  test_remove_runtime_directory (directory);
 
   return status;
 }

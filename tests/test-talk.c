@@ -4,6 +4,7 @@
 
 #include "test-talk.h"
 
+#include <glib/gstdio.h>
 #include <sys/socket.h>
 
 void
@@ -52,4 +53,33 @@ test_make_pair (LSocket **client,
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
   *client = test_adopt (fds[0]);
   *server = test_adopt (fds[1]);
+}
+
+char *
+test_make_runtime_directory (void)
+{
+  g_autoptr(GError) error = NULL;
+  char *directory = g_dir_make_tmp ("lsXXXXXX", &error);
+
+  g_assert_no_error (error);
+  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
+
+  return directory;
+}
+
+void
+test_remove_runtime_directory (const char *directory)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GDir) dir = g_dir_open (directory, 0, &error);
+  const char *name;
+
+  g_assert_no_error (error);
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (directory, name, NULL);
+
+      g_unlink (path);
+    }
+  g_rmdir (directory);
 }

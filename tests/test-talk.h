@@ -30,4 +30,8 @@ void test_on_message (LIODevice  *device,
 void test_go_round   (TestTalk   *talk,
                       guint       count);
 
+/* (transfer full): one that is private, in XDG_RUNTIME_DIR; goes with the files in it. */
+char *test_make_runtime_directory   (void);
+void  test_remove_runtime_directory (const char *directory);
+
 G_END_DECLS
