@@ -16,8 +16,8 @@ typedef struct
   /* Told apart from what stood in the slot before: an event may be older than its slot's watch. */
   guint32        generation;
   guint32        next_free;
-  /* What g_source_add_unix_fd() gave, for one that stands in the context by itself. */
-  gpointer       tag;
+  /* (owned) (nullable): stands in the context by itself. */
+  GPollFD       *poll_fd;
   /* What the epoll set knows of it; 0: it is not in there. */
   GIOCondition   told;
   gboolean       is_changed;
@@ -54,8 +54,9 @@ typedef struct
   void     (* leave)    (LReactor      *self,
                          LReactorWatch *watch,
                          gboolean       is_closing);
-  /* (nullable): before the loop sleeps. */
+  /* (nullable): before the loop sleeps, and when it has: whether one that stands in the context by itself is ready. */
   void     (* prepare)  (LReactor      *self);
+  gboolean (* check)    (LReactor      *self);
   /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */
   void     (* dispatch) (LReactor      *self);
 } LReactorBackend;
@@ -129,6 +130,13 @@ l_reactor_get_slot (LReactor *self,
                     guint32   slot)
 {
   return &g_array_index (self->slots, LReactorSlot, slot);
+}
+
+/* What the loop has found of one that stands in the context by itself. */
+static inline GIOCondition
+l_reactor_query_slot (const LReactorSlot *slot)
+{
+  return slot->poll_fd != NULL ? (GIOCondition) slot->poll_fd->revents : 0;
 }
 
 static inline guint64

@@ -63,7 +63,7 @@ static gboolean
 is_outside (LReactor      *self,
             LReactorWatch *watch)
 {
-  return l_reactor_get_slot (self, watch->slot)->tag != NULL;
+  return l_reactor_get_slot (self, watch->slot)->poll_fd != NULL;
 }
 
 static void
@@ -149,11 +149,24 @@ epoll_prepare (LReactor *self)
       LReactorSlot *slot = l_reactor_get_slot (self, g_array_index (self->changed, guint32, i));
 
       slot->is_changed = FALSE;
-      if (slot->watch != NULL && slot->tag == NULL && slot->watch->condition != slot->told)
+      if (slot->watch != NULL && slot->poll_fd == NULL && slot->watch->condition != slot->told)
         tell_set (self, slot->watch);
     }
 
   g_array_set_size (self->changed, 0);
+}
+
+static gboolean
+epoll_check (LReactor *self)
+{
+  if (self->n_outside > 0)
+    return l_reactor_backend_poll.check (self);
+
+  for (guint i = 0; i < G_N_ELEMENTS (self->hot); i++)
+    if (self->hot[i].slot != 0 && l_reactor_query_slot (l_reactor_get_slot (self, self->hot[i].slot)) != 0)
+      return TRUE;
+
+  return FALSE;
 }
 
 static LReactorHot *
@@ -337,7 +350,7 @@ query_hot (LReactor    *self,
   if (hot->slot == 0)
     return;
 
-  condition = g_source_query_unix_fd (&self->parent, slot->tag);
+  condition = l_reactor_query_slot (slot);
   if (condition == 0)
     return;
 
@@ -448,5 +461,6 @@ const LReactorBackend l_reactor_backend_epoll = {
   .remove = epoll_remove,
   .leave = epoll_leave,
   .prepare = epoll_prepare,
+  .check = epoll_check,
   .dispatch = epoll_dispatch,
 };

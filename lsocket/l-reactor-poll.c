@@ -6,9 +6,8 @@
 
 #include "l-reactor-backend-private.h"
 
-#include <glib-unix.h>
-
-/* The portable one: each descriptor stands in the context by itself. */
+/* The portable one: each descriptor stands in the context by itself. Not by g_source_add_unix_fd(): to ask GLib for one of
+ * those takes as long as there are many, and to change one wakes the loop. */
 
 static gboolean
 poll_init (LReactor *self)
@@ -25,35 +24,47 @@ static void
 poll_add (LReactor      *self,
           LReactorWatch *watch)
 {
-  l_reactor_get_slot (self, watch->slot)->tag =
-    g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
-}
+  GPollFD *poll_fd = g_new0 (GPollFD, 1);
 
-static void
-poll_modify (LReactor      *self,
-             LReactorWatch *watch)
-{
-  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
-
-  /* That function is for the thread of the context. */
-  if (self->thread == g_thread_self ())
-    {
-      g_source_modify_unix_fd (&self->parent, slot->tag, watch->condition);
-      return;
-    }
-
-  g_source_remove_unix_fd (&self->parent, slot->tag);
-  slot->tag = g_source_add_unix_fd (&self->parent, (int) watch->descriptor, watch->condition);
+  poll_fd->fd = (int) watch->descriptor;
+  poll_fd->events = watch->condition;
+  l_reactor_get_slot (self, watch->slot)->poll_fd = poll_fd;
+  g_source_add_poll (&self->parent, poll_fd);
 }
 
 static void
 poll_remove (LReactor      *self,
              LReactorWatch *watch)
 {
-  LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
+  GPollFD *poll_fd = g_steal_pointer (&l_reactor_get_slot (self, watch->slot)->poll_fd);
 
-  g_source_remove_unix_fd (&self->parent, slot->tag);
-  slot->tag = NULL;
+  g_source_remove_poll (&self->parent, poll_fd);
+  g_free (poll_fd);
+}
+
+static void
+poll_modify (LReactor      *self,
+             LReactorWatch *watch)
+{
+  /* The loop looks at it before it sleeps. */
+  if (self->thread == g_thread_self ())
+    {
+      l_reactor_get_slot (self, watch->slot)->poll_fd->events = watch->condition;
+      return;
+    }
+
+  poll_remove (self, watch);
+  poll_add (self, watch);
+}
+
+static gboolean
+poll_check (LReactor *self)
+{
+  for (guint i = 1; i < self->slots->len; i++)
+    if (l_reactor_query_slot (l_reactor_get_slot (self, i)) != 0)
+      return TRUE;
+
+  return FALSE;
 }
 
 /* The condition and the event of the next slot, counted round; 0: nothing. */
@@ -66,9 +77,9 @@ query_next_slot (LReactor *self,
 
   g_mutex_lock (&self->lock);
   slot = l_reactor_get_slot (self, self->cursor++ % self->slots->len);
-  if (slot->watch != NULL && slot->tag != NULL)
+  if (slot->watch != NULL)
     {
-      condition = g_source_query_unix_fd (&self->parent, slot->tag);
+      condition = l_reactor_query_slot (slot);
       *event_id = l_reactor_get_event_id (self, slot->watch);
     }
   g_mutex_unlock (&self->lock);
@@ -107,5 +118,6 @@ const LReactorBackend l_reactor_backend_poll = {
   .add = poll_add,
   .modify = poll_modify,
   .remove = poll_remove,
+  .check = poll_check,
   .dispatch = poll_dispatch,
 };

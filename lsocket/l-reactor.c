@@ -96,7 +96,7 @@ l_reactor_check (GSource *source)
   int timeout;
 
   g_mutex_lock (&self->lock);
-  due = is_due (self, &timeout);
+  due = is_due (self, &timeout) || (self->backend->check != NULL && self->backend->check (self));
   g_mutex_unlock (&self->lock);
 
   return due;
@@ -267,6 +267,12 @@ drop_tasks (LReactor *self,
 }
 
 static void
+clear_slot (gpointer slot)
+{
+  g_free (((LReactorSlot *) slot)->poll_fd);
+}
+
+static void
 l_reactor_finalize (GSource *source)
 {
   LReactor *self = (LReactor *) source;
@@ -312,6 +318,7 @@ l_reactor_new (GMainContext *context)
   g_mutex_init (&self->lock);
   self->context = context;
   self->slots = g_array_new (FALSE, TRUE, sizeof (LReactorSlot));
+  g_array_set_clear_func (self->slots, clear_slot);
   g_array_set_size (self->slots, 1);
   self->timers = g_sequence_new (NULL);
   self->backend = choose_backend ();
@@ -496,7 +503,6 @@ take_slot (LReactor      *self,
 
   slot = l_reactor_get_slot (self, watch->slot);
   slot->watch = watch;
-  slot->tag = NULL;
 
   watch->descriptor = descriptor;
   watch->condition = 0;
