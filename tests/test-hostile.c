@@ -5,12 +5,12 @@
 /* Others who wish us ill: who looks for an instant of looser modes, who swaps directories, who has our names first, who
  * holds locks, and two users on one machine. Where other users are needed the test needs root. */
 
+#include "test-other-user.h"
 #include "test-server-util.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <grp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -20,9 +20,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define SOMEBODY 65533
-#define STRANGER 65532
 
 /* Modes that nobody may see */
 
@@ -161,23 +158,6 @@ test_swapped_parent (void)
 
 /* Other users */
 
-static gboolean
-needs_root (void)
-{
-  if (geteuid () == 0)
-    return FALSE;
-
-  g_test_skip ("needs root, to be two users");
-  return TRUE;
-}
-
-static void
-become (uid_t uid)
-{
-  if (seteuid (0) < 0 || setgroups (0, NULL) < 0 || setgid (uid) < 0 || setuid (uid) < 0)
-    test_exit_child (9);
-}
-
 static socklen_t
 set_path (struct sockaddr_un *address,
           const char         *name)
@@ -210,7 +190,7 @@ run_as (uid_t         uid,
 
   if (child == 0)
     {
-      become (uid);
+      test_become (uid, uid, uid);
       umask (0);
       func (path);
       test_exit_child (0);
@@ -369,17 +349,17 @@ test_squatter (gconstpointer data)
 
   g_test_summary ("A stranger is first in the temporary directory: we are refused soon, and leave it alone");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   directory = make_public_directory ();
   path = g_build_filename (directory, "market", NULL);
-  run_as (STRANGER, squats[number].func, path);
+  run_as (TEST_STRANGER, squats[number].func, path);
   before = describe (path);
 
-  /* As SOMEBODY: root might remove what is a stranger's. */
-  g_assert_cmpint (chown (test_get_directory (), SOMEBODY, SOMEBODY), ==, 0);
-  g_assert_cmpint (seteuid (SOMEBODY), ==, 0);
+  /* As TEST_SOMEBODY: root might remove what is a stranger's. */
+  g_assert_cmpint (chown (test_get_directory (), TEST_SOMEBODY, TEST_SOMEBODY), ==, 0);
+  g_assert_cmpint (seteuid (TEST_SOMEBODY), ==, 0);
   begin = g_get_monotonic_time ();
   l_server_set_options (server, L_SERVER_OPTIONS_TEMP_DIRECTORY);
   g_assert_false (l_server_listen (server, "market", &error));
@@ -435,7 +415,7 @@ test_locks (void)
 
   g_test_summary ("A lock on the directory that all may write, as long as somebody likes, holds nobody up");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   directory = make_public_directory ();
@@ -443,7 +423,7 @@ test_locks (void)
   child = fork ();
   if (child == 0)
     {
-      become (STRANGER);
+      test_become (TEST_STRANGER, TEST_STRANGER, TEST_STRANGER);
       lock_and_stay (directory);
     }
   /* Until it has it. */
@@ -481,7 +461,7 @@ attack (const Names *names)
 {
   const char *all[] = { names->abstract_name, names->path, names->public_path };
 
-  become (STRANGER);
+  test_become (TEST_STRANGER, TEST_STRANGER, TEST_STRANGER);
   signal (SIGPIPE, SIG_IGN);
   while (TRUE)
     for (guint i = 0; i < G_N_ELEMENTS (all); i++)
@@ -587,14 +567,14 @@ test_two_users (void)
 
   g_test_summary ("A stranger who connects, binds, removes and renames without end gets nothing, and we serve our own");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   directory = make_public_directory ();
   public_path = g_build_filename (directory, "market", NULL);
   names.public_path = public_path;
-  g_assert_cmpint (chown (test_get_directory (), SOMEBODY, SOMEBODY), ==, 0);
-  g_assert_cmpint (seteuid (SOMEBODY), ==, 0);
+  g_assert_cmpint (chown (test_get_directory (), TEST_SOMEBODY, TEST_SOMEBODY), ==, 0);
+  g_assert_cmpint (seteuid (TEST_SOMEBODY), ==, 0);
   servers[0] = serve (abstract_name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE);
   servers[1] = serve ("market", L_SERVER_OPTIONS_NONE);
   servers[2] = serve ("market", L_SERVER_OPTIONS_TEMP_DIRECTORY);
@@ -622,7 +602,7 @@ test_two_users (void)
   g_assert_cmpint (seteuid (0), ==, 0);
   g_assert_cmpint (kill (child, SIGKILL), ==, 0);
   g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
-  g_assert_cmpint (seteuid (SOMEBODY), ==, 0);
+  g_assert_cmpint (seteuid (TEST_SOMEBODY), ==, 0);
   test_turn_all ();
   g_assert_cmpuint (test_count_descriptors (), <=, n_descriptors);
   for (guint i = 0; i < G_N_ELEMENTS (servers); i++)

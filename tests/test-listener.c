@@ -5,11 +5,11 @@
 /* What listening, closing and removing do to the file system and to others: modes, dead and live sockets, whatever else
  * has the name, the lock, the runtime directory, the limits of names, and meeting programs that know nothing of LSocket. */
 
+#include "test-other-user.h"
 #include "test-util.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <stddef.h>
@@ -21,9 +21,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define NOBODY 65534
-#define SOMEBODY 65533
 
 /* Helpers */
 
@@ -273,9 +270,9 @@ be_ordinary_user (void)
   if (geteuid () != 0)
     return;
 
-  g_assert_cmpint (chown (test_get_directory (), SOMEBODY, SOMEBODY), ==, 0);
-  g_assert_cmpint (setegid (SOMEBODY), ==, 0);
-  g_assert_cmpint (seteuid (SOMEBODY), ==, 0);
+  g_assert_cmpint (chown (test_get_directory (), TEST_SOMEBODY, TEST_SOMEBODY), ==, 0);
+  g_assert_cmpint (setegid (TEST_SOMEBODY), ==, 0);
+  g_assert_cmpint (seteuid (TEST_SOMEBODY), ==, 0);
 }
 
 static void
@@ -350,11 +347,8 @@ test_mode_lets_in (void)
   g_autofree char *directory = NULL;
   g_autofree char *path = NULL;
 
-  if (geteuid () != 0)
-    {
-      g_test_skip ("needs root, to be two users");
-      return;
-    }
+  if (!test_can_be_others ())
+    return;
 
   directory = make_directory ("public", 0755);
   path = g_build_filename (directory, "market", NULL);
@@ -370,8 +364,7 @@ test_mode_lets_in (void)
       child = fork ();
       if (child == 0)
         {
-          if (setgroups (0, NULL) < 0 || setgid (NOBODY) < 0 || setuid (NOBODY) < 0)
-            _exit (2);
+          test_become (TEST_NOBODY, TEST_NOBODY, TEST_NOBODY);
           _exit (raw_connect (path) >= 0 ? 1 : 0);
         }
       g_assert_cmpint (waitpid (child, &status, 0), ==, child);
@@ -635,11 +628,8 @@ test_leaves_foreign (void)
   static const mode_t modes[] = { 0600, 0666, 0777 };
   g_autofree char *directory = NULL;
 
-  if (geteuid () != 0)
-    {
-      g_test_skip ("needs root, to be two users");
-      return;
-    }
+  if (!test_can_be_others ())
+    return;
 
   /* Dead sockets of another user in a directory that all may write, as /tmp is. */
   directory = make_directory ("public", 01777);
@@ -648,7 +638,7 @@ test_leaves_foreign (void)
       g_autofree char *path = g_strdup_printf ("%s/market-%u", directory, i);
 
       make_dead_socket (path);
-      g_assert_cmpint (chown (path, NOBODY, NOBODY), ==, 0);
+      g_assert_cmpint (chown (path, TEST_NOBODY, TEST_NOBODY), ==, 0);
       g_assert_cmpint (chmod (path, modes[i]), ==, 0);
     }
 
@@ -672,14 +662,11 @@ test_replaces_foreign_in_own_directory (void)
   g_autofree char *path = test_build_path ("market");
   g_autoptr(LServer) server = NULL;
 
-  if (geteuid () != 0)
-    {
-      g_test_skip ("needs root, to be two users");
-      return;
-    }
+  if (!test_can_be_others ())
+    return;
 
   make_dead_socket (path);
-  g_assert_cmpint (chown (path, NOBODY, NOBODY), ==, 0);
+  g_assert_cmpint (chown (path, TEST_NOBODY, TEST_NOBODY), ==, 0);
   server = new_server ("market", L_SERVER_OPTIONS_NONE);
   assert_serves (server);
 }
@@ -1234,7 +1221,7 @@ test_runtime_not_ours (void)
 
   if (geteuid () == 0)
     {
-      g_assert_cmpint (chown (directory, NOBODY, NOBODY), ==, 0);
+      g_assert_cmpint (chown (directory, TEST_NOBODY, TEST_NOBODY), ==, 0);
       assert_runtime_directory_refused (directory);
     }
   else

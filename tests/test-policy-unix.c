@@ -4,12 +4,12 @@
 
 /* Who may talk: peer-policy at both ends, with other users where the test runs as root. */
 
+#include "test-other-user.h"
 #include "test-server-util.h"
 
 #include <errno.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,31 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOMEBODY 65533
-#define STRANGER 65532
 #define GROUP 65531
 
 /* Other users: children that know nothing of LSocket. */
-
-static gboolean
-needs_root (void)
-{
-  if (geteuid () == 0)
-    return FALSE;
-
-  g_test_skip ("needs root, to be two users");
-  return TRUE;
-}
-
-static void
-become (uid_t uid,
-        gid_t gid,
-        gid_t group)
-{
-  /* Root's rights, which the effective user may have laid down, to give them away for good. */
-  if (seteuid (0) < 0 || setegid (0) < 0 || setgroups (1, &group) < 0 || setgid (gid) < 0 || setuid (uid) < 0)
-    test_exit_child (9);
-}
 
 static int
 make_raw_address (const char         *name,
@@ -82,7 +60,7 @@ start_client (const char *name,
   if (child != 0)
     return child;
 
-  become (uid, gid, group);
+  test_become (uid, gid, group);
   fd = make_raw_address (name, &address, &length);
   if (connect (fd, (struct sockaddr *) &address, length) < 0)
     test_exit_child (CANNOT_CONNECT);
@@ -176,22 +154,22 @@ static const ServerCase server_cases[] = {
   { "path/same-user", FALSE, L_SERVER_OPTIONS_WORLD_ACCESS, L_PEER_POLICY_SAME_USER, FALSE, FALSE },
 };
 
-/* The server is of SOMEBODY, and the test's directory open to all. */
+/* The server is of TEST_SOMEBODY, and the test's directory open to all. */
 static void
 test_server (gconstpointer data)
 {
   const ServerCase *row = data;
   g_autofree char *directory = NULL;
   g_autofree char *name = NULL;
-  uid_t uids[] = { SOMEBODY, 0, STRANGER, STRANGER, STRANGER };
-  gid_t gids[] = { STRANGER, STRANGER, STRANGER, GROUP, STRANGER };
-  gid_t groups[] = { STRANGER, STRANGER, STRANGER, STRANGER, GROUP };
+  uid_t uids[] = { TEST_SOMEBODY, 0, TEST_STRANGER, TEST_STRANGER, TEST_STRANGER };
+  gid_t gids[] = { TEST_STRANGER, TEST_STRANGER, TEST_STRANGER, GROUP, TEST_STRANGER };
+  gid_t groups[] = { TEST_STRANGER, TEST_STRANGER, TEST_STRANGER, TEST_STRANGER, GROUP };
   gboolean expected[] = { TRUE, TRUE, row->stranger, row->group, row->group };
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
-  g_assert_cmpint (chown (test_get_directory (), SOMEBODY, SOMEBODY), ==, 0);
+  g_assert_cmpint (chown (test_get_directory (), TEST_SOMEBODY, TEST_SOMEBODY), ==, 0);
   g_assert_cmpint (chmod (test_get_directory (), 0755), ==, 0);
   directory = test_build_path ("market");
   name = row->is_abstract ? make_abstract_name () : g_strdup (directory);
@@ -202,7 +180,7 @@ test_server (gconstpointer data)
       pid_t client;
 
       g_assert_cmpint (setegid (GROUP), ==, 0);
-      g_assert_cmpint (seteuid (SOMEBODY), ==, 0);
+      g_assert_cmpint (seteuid (TEST_SOMEBODY), ==, 0);
       server = new_server (name, row->options | (row->is_abstract ? L_SERVER_OPTIONS_ABSTRACT_NAMESPACE : 0), row->policy);
       trace = test_trace_new (server);
       g_signal_connect (server, "new-connection", G_CALLBACK (answer), NULL);
@@ -233,7 +211,7 @@ test_other_network (void)
 
   g_test_summary ("Where the network is another one there is no such name, also for who would be let in");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   name = make_abstract_name ();
@@ -275,13 +253,13 @@ test_refused_wait (void)
 
   g_test_summary ("Who is refused ends no wait");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   name = make_abstract_name ();
   server = new_server (name, L_SERVER_OPTIONS_ABSTRACT_NAMESPACE, L_PEER_POLICY_AUTO);
   trace = test_trace_new (server);
-  client = start_client (name, STRANGER, STRANGER, STRANGER);
+  client = start_client (name, TEST_STRANGER, TEST_STRANGER, TEST_STRANGER);
   g_assert_false (l_server_wait_for_new_connection (server, 300, &timed_out));
   g_assert_true (timed_out);
   test_trace_assert (trace, "error(access)");
@@ -306,7 +284,7 @@ test_refused_flood (void)
 
   g_test_summary ("Nor does one who comes again and again keep it from its end");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   name = make_abstract_name ();
@@ -318,7 +296,7 @@ test_refused_flood (void)
       struct sockaddr_un address;
       socklen_t length;
 
-      become (STRANGER, STRANGER, STRANGER);
+      test_become (TEST_STRANGER, TEST_STRANGER, TEST_STRANGER);
       while (TRUE)
         {
           int fd = make_raw_address (name, &address, &length);
@@ -354,7 +332,7 @@ test_per_user (void)
 
   g_test_summary ("A user who connects and connects, and says nothing, leaves room for another");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   name = make_abstract_name ();
@@ -366,7 +344,7 @@ test_per_user (void)
   hoarder = fork ();
   if (hoarder == 0)
     {
-      become (STRANGER, STRANGER, STRANGER);
+      test_become (TEST_STRANGER, TEST_STRANGER, TEST_STRANGER);
       for (guint i = 0; i < N_SILENT; i++)
         {
           int fd = make_raw_address (name, &address, &length);
@@ -386,7 +364,7 @@ test_per_user (void)
   g_assert_cmpint (read (pipes[0], &byte, 1), ==, 1);
   test_turn_all ();
   g_assert_cmpuint (n_silent, ==, 8);
-  g_assert_cmpint (await_end (start_client (name, SOMEBODY, SOMEBODY, SOMEBODY)), ==, IS_SERVED);
+  g_assert_cmpint (await_end (start_client (name, TEST_SOMEBODY, TEST_SOMEBODY, TEST_SOMEBODY)), ==, IS_SERVED);
   g_assert_cmpint (kill (hoarder, SIGKILL), ==, 0);
   g_assert_cmpint (waitpid (hoarder, NULL, 0), ==, hoarder);
   close (pipes[0]);
@@ -397,7 +375,7 @@ test_per_user (void)
 
 /* The client's side */
 
-/* A server that is STRANGER's: it is bound by root, wherever that may, and what counts is who listens. What it receives
+/* A server that is TEST_STRANGER's: it is bound by root, wherever that may, and what counts is who listens. What it receives
  * is its exit code. */
 static pid_t
 start_impostor (const char *name)
@@ -416,7 +394,7 @@ start_impostor (const char *name)
       int accepted;
       gssize n;
 
-      become (STRANGER, STRANGER, STRANGER);
+      test_become (TEST_STRANGER, TEST_STRANGER, TEST_STRANGER);
       if (listen (fd, 8) < 0)
         test_exit_child (9);
       accepted = accept (fd, NULL, NULL);
@@ -489,7 +467,7 @@ test_client (gconstpointer data)
 
   g_test_summary ("Another user's server gets not a byte");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   client = l_socket_new ();
@@ -510,7 +488,7 @@ test_client (gconstpointer data)
   if (row->talks)
     {
       g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
-      g_assert_cmpint (l_credentials_get_uid (l_socket_get_peer_credentials (client)), ==, STRANGER);
+      g_assert_cmpint (l_credentials_get_uid (l_socket_get_peer_credentials (client)), ==, TEST_STRANGER);
       l_socket_disconnect_from_server (client);
       g_assert_cmpint (await_end (impostor), ==, 6);
     }
@@ -535,7 +513,7 @@ test_client_sync (void)
   g_autofree char *path = NULL;
   pid_t impostor;
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   client = l_socket_new ();
@@ -558,7 +536,7 @@ test_client_address (void)
 
   g_test_summary ("An abstract name is one as an address, too");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   client = l_socket_new ();
@@ -585,7 +563,7 @@ test_adopt (void)
 
   g_test_summary ("What is refused stays the caller's");
 
-  if (needs_root ())
+  if (!test_can_be_others ())
     return;
 
   name = make_abstract_name ();
