@@ -244,7 +244,7 @@ class Shell:
 
     def run(self, block):
         # What was told to end has ended when the next command runs.
-        text = re.sub(r'^kill (.*)', r'\g<0>; wait \1', block.text, flags=re.M)
+        text = re.sub(r'^kill (.*)', r'\g<0>; wait \1 || true', block.text, flags=re.M)
         self.process.stdin.write(f'{text}echo "{self.MARK} $?"\n')
         self.process.stdin.flush()
         self.output = ''
