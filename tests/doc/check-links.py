@@ -58,6 +58,20 @@ def unmapped(source):
     yield from sorted(file for file in files - mapped if file.endswith('.c'))
 
 
+def unlisted(source):
+    """Directories of the tree that the layout in CONTRIBUTING.md lacks, and what it names that is not there."""
+    text = (source / 'CONTRIBUTING.md').read_text(encoding='utf-8')
+    layout = re.search(r'^## Layout$(.*?)^## ', text, re.M | re.S)[1]
+    for row in re.findall(r'^\| `.*$', layout, re.M):
+        name, *inside = re.findall(r'`([\w.-]+)/?`', row)
+        path = source / name
+        if not path.exists():
+            yield name
+        if inside and path.is_dir():
+            directories = {entry.name for entry in path.iterdir() if entry.is_dir() and entry.name != '__pycache__'}
+            yield from sorted(f'{name}/{other}' for other in directories ^ set(inside))
+
+
 def main(reference, source):
     reference, source = pathlib.Path(reference).resolve(), pathlib.Path(source)
     pages = {path: Page(path) for path in sorted(reference.glob('*.html'))}
@@ -80,6 +94,7 @@ def main(reference, source):
     wrong['index of chapters'] = [chapter[1] for chapter in chapters if chapter and f'{chapter[1]}.html' not in index.links]
 
     wrong['map'] = list(unmapped(source))
+    wrong['layout'] = list(unlisted(source))
 
     print(f'1..{len(wrong)}')
     for number, (name, links) in enumerate(wrong.items(), 1):
