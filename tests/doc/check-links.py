@@ -2,8 +2,9 @@
 # SPDX-FileCopyrightText: 2026 The LSocket authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """check-links.py REFERENCE SOURCE_ROOT: whether each link of the reference, and of the documents beside it, leads to
-something that is there, each chapter is reached from the index, and the map of the files in the chapter on design is
-that of the library."""
+something that is there, each chapter is reached from the index, the map of the files in the chapter on design is that
+of the library, the layout in CONTRIBUTING.md that of the tree, and each line of README's table is in the chapter that
+says what it rests on."""
 
 import collections
 import html.parser
@@ -72,6 +73,18 @@ def unlisted(source):
             yield from sorted(f'{name}/{other}' for other in directories ^ set(inside))
 
 
+def lines_of_table(path, heading):
+    """What the first column says."""
+    table = re.search(rf'^{re.escape(heading)}.*\n\|[ -|]+\n((?:\|.*\n)+)', path.read_text(encoding='utf-8'), re.M)
+    return [line.split(' | ')[0].removeprefix('| ') for line in table[1].splitlines()]
+
+
+def unshown(source):
+    """Lines of README's table about which the chapter that says what they rest on is silent."""
+    shown = tuple(lines_of_table(source / 'doc' / 'comparison.md', '| Line |'))
+    return (line for line in lines_of_table(source / 'README', '| | LSocket |') if not line.startswith(shown))
+
+
 def main(reference, source):
     reference, source = pathlib.Path(reference).resolve(), pathlib.Path(source)
     pages = {path: Page(path) for path in sorted(reference.glob('*.html'))}
@@ -95,6 +108,7 @@ def main(reference, source):
 
     wrong['map'] = list(unmapped(source))
     wrong['layout'] = list(unlisted(source))
+    wrong['comparison'] = list(unshown(source))
 
     print(f'1..{len(wrong)}')
     for number, (name, links) in enumerate(wrong.items(), 1):
