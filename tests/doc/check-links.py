@@ -2,9 +2,9 @@
 # SPDX-FileCopyrightText: 2026 The LSocket authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """check-links.py REFERENCE SOURCE_ROOT: whether each link of the reference, and of the documents beside it, leads to
-something that is there, each chapter is reached from the index, the map of the files in the chapter on design is that
-of the library, the layout in CONTRIBUTING.md that of the tree, and each line of README's table is in the chapter that
-says what it rests on."""
+something that is there, each chapter is reached from the index and each other document from one of its kind, the map of
+the files in the chapter on design is that of the library, the layout in CONTRIBUTING.md that of the tree, and each line of
+README's table is in the chapter that says what it rests on."""
 
 import collections
 import html.parser
@@ -96,15 +96,21 @@ def main(reference, source):
     for path, page in pages.items():
         wrong[path.name] = list(broken(path, page.links, pages)) + sorted(page.namespaces - urls)
 
-    for name in ('README', 'CONTRIBUTING.md', 'doc/RELEASING.md'):
-        path = source / name
+    documents = [source / 'README', source / 'CONTRIBUTING.md']
+    chapters = []
+    for path in sorted((source / 'doc').glob('*.md')):
+        slug = re.search(r'^Slug: (\S+)$', path.read_text(encoding='utf-8'), re.M)
+        (chapters if slug else documents).append(slug[1] if slug else path)
+    linked = set()
+    for path in documents:
         links = re.findall(r'\]\(([^)]+)\)', path.read_text(encoding='utf-8'))
-        wrong[name] = list(broken(path, links, pages))
+        wrong[path.name] = list(broken(path, links, pages))
+        linked |= {(path.parent / link).resolve() for link in links}
 
-    # A chapter that nobody finds is not there.
+    # What nobody finds is not there.
     index = pages[reference / 'index.html']
-    chapters = [re.search(r'^Slug: (\S+)$', path.read_text(encoding='utf-8'), re.M) for path in (source / 'doc').glob('*.md')]
-    wrong['index of chapters'] = [chapter[1] for chapter in chapters if chapter and f'{chapter[1]}.html' not in index.links]
+    wrong['index of chapters'] = [slug for slug in chapters if f'{slug}.html' not in index.links]
+    wrong['other documents'] = [path.name for path in documents[2:] if path.resolve() not in linked]
 
     wrong['map'] = list(unmapped(source))
     wrong['layout'] = list(unlisted(source))
