@@ -510,9 +510,8 @@ l_io_device_push (LIODevice   *self,
   return result;
 }
 
-/* How much is queued when the handlers have returned. */
-static gsize
-announce_output (LIODevice *self)
+gsize
+l_io_device_announce_output (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize count, n_queued;
@@ -604,7 +603,7 @@ flush (LIODevice *self)
   gsize n_queued;
 
   result = push_queue (self, &n_before, &error);
-  n_queued = announce_output (self);
+  n_queued = l_io_device_announce_output (self);
 
   if (priv->session == session && result == G_POLLABLE_RETURN_OK && n_queued > 0)
     {

@@ -177,6 +177,20 @@ l_socket_drop_connection (LSocket *self)
     l_io_device_close (l_socket_get_device (self));
 }
 
+/* A loop that a handler of bytes-written ran may have sent more than that was told. FALSE when its handlers have changed
+ * something. */
+static gboolean
+tell_rest (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  LSocketState state = priv->state;
+  guint session = priv->session;
+
+  l_io_device_announce_output (l_socket_get_device (self));
+
+  return priv->session == session && priv->state == state;
+}
+
 /* The connection ended from outside: by the peer, or with an error. error is NULL for an orderly end. */
 static void
 lose (LSocket      *self,
@@ -203,6 +217,9 @@ lose (LSocket      *self,
       send_rest (self);
       return;
     }
+
+  if (error == NULL && !tell_rest (self))
+    return;
 
   if (priv->state == L_SOCKET_STATE_CLOSING || l_socket_set_closing (self))
     finish (self, error);

@@ -929,6 +929,49 @@ test_shutdown_write_both (void)
   link_clear (&link);
 }
 
+typedef struct
+{
+  TestRaw  raw;
+  gsize    n_received;
+  guint64  n_told;
+} Told;
+
+/* The first one runs the loop until all has gone. */
+static void
+tell_and_turn (LSocket *socket,
+               guint64  count,
+               Told    *told)
+{
+  gboolean is_first = told->n_told == 0;
+
+  told->n_told += count;
+  while (is_first && told->n_received < TEST_LARGE)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      told->n_received += test_raw_take (told->raw, NULL);
+    }
+}
+
+/* The end comes before the turn that was to tell what a handler's loop has sent. */
+static void
+test_shutdown_write_tells_all (void)
+{
+  Told told = { 0 };
+  Link link;
+
+  link_init_connected (&link);
+  told.raw = link.raw;
+  g_signal_connect (link.socket, "bytes-written", G_CALLBACK (tell_and_turn), &told);
+  test_write_large (link.socket);
+  shut_down_write (link.socket);
+  g_assert_cmpuint (told.n_received, ==, TEST_LARGE);
+  link_close_raw (&link);
+  turn_until_unconnected (&link);
+  g_assert_false (test_trace_has (link.trace, "error"));
+  g_assert_cmpuint (told.n_told, ==, TEST_LARGE);
+  link_clear (&link);
+}
+
 /* A peer that goes before it has everything is no orderly end. */
 static void
 test_shutdown_write_vanishes (void)
@@ -3064,6 +3107,7 @@ add_ending (void)
       test_add ("/socket/shutdown-write/answer", test_shutdown_write);
       test_add ("/socket/shutdown-write/pending", test_shutdown_write_pending);
       test_add ("/socket/shutdown-write/both", test_shutdown_write_both);
+      test_add ("/socket/shutdown-write/tells-all", test_shutdown_write_tells_all);
       test_add ("/socket/shutdown-write/vanishes", test_shutdown_write_vanishes);
       test_add ("/socket/shutdown-write/disconnect", test_shutdown_write_disconnect);
       test_add ("/socket/shutdown-write/states", test_shutdown_write_states);
