@@ -135,8 +135,10 @@ l_stream_link_flush (LStreamLink   *self,
   return l_io_device_stream_write (device, self, NULL, 0, &n_written, TRUE, cancellable, error) == G_POLLABLE_RETURN_OK;
 }
 
+/* The owner may begin another session meanwhile, which is not ours to end. */
 static gboolean
-close_elsewhere (LIODevice     *device,
+close_elsewhere (LStreamLink   *self,
+                 LIODevice     *device,
                  GCancellable  *cancellable,
                  GError       **error)
 {
@@ -146,8 +148,11 @@ close_elsewhere (LIODevice     *device,
     return FALSE;
 
   g_mutex_lock (&output->lock);
-  l_io_device_get_funcs (device)->end_output (device);
-  l_io_device_schedule_flush (device);
+  if (!l_stream_link_is_detached (self))
+    {
+      l_io_device_get_funcs (device)->end_output (device);
+      l_io_device_schedule_flush (device);
+    }
   g_mutex_unlock (&output->lock);
   return TRUE;
 }
@@ -163,7 +168,7 @@ l_stream_link_close_output (LStreamLink   *self,
     return TRUE;
 
   if (!l_io_device_is_owner (device))
-    return close_elsewhere (device, cancellable, error);
+    return close_elsewhere (self, device, cancellable, error);
 
   return l_stream_link_flush (self, cancellable, error) &&
          l_io_device_get_funcs (device)->shutdown_output (device, error);
