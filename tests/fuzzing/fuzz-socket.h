@@ -85,6 +85,7 @@ typedef struct
   guint64      n_consumed;
   guint64      n_arrived;    /* by the last ready-read */
   guint64      n_told;       /* by bytes-written */
+  gboolean     is_telling;   /* a handler of it runs */
   guint64      transaction;  /* n_consumed at its begin */
 
   LSocketState state;
@@ -102,6 +103,8 @@ typedef void (* FuzzHandlerFunc) (FuzzSubject *subject,
 
 FuzzSubject *fuzz_subject_new         (FuzzHandlerFunc func);
 void         fuzz_subject_free        (FuzzSubject *self);
+/* FALSE: dropped. A thread of GIO may hold it for a moment, and is then the one that disposes of it. */
+gboolean     fuzz_subject_is_usable   (FuzzSubject *self);
 /* Between two operations, with nothing under way. */
 void         fuzz_subject_check       (FuzzSubject *self);
 guint64      fuzz_subject_get_arrived (FuzzSubject *self);
