@@ -160,6 +160,14 @@ check_ended (FuzzSubject *self)
 }
 
 static void
+end_session (FuzzSubject *self)
+{
+  self->n_ends++;
+  self->adopted = NULL;
+  check_ended (self);
+}
+
+static void
 change_state (FuzzSubject *self)
 {
   LSocketState state = l_socket_get_state (self->socket);
@@ -174,7 +182,7 @@ change_state (FuzzSubject *self)
   if (state == L_SOCKET_STATE_CONNECTED)
     begin_connection (self);
   if (state == L_SOCKET_STATE_UNCONNECTED)
-    check_ended (self);
+    end_session (self);
 }
 
 static char

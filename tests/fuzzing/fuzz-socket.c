@@ -158,19 +158,27 @@ static void
 adopt (guint8       number,
        LSocketState state)
 {
-  FuzzLink *link = fuzz_peers_add_pair (0, &fuzz_current->adopted_fd);
   FuzzSubject *subject = fuzz_current;
-  int fd = fuzz_current->adopted_fd;
+  FuzzLink *outer = subject->adopted;
+  int outer_fd = subject->adopted_fd;
+  guint n_ends = subject->n_ends;
+  FuzzLink *link;
+  int fd;
 
-  /* One at a time: a handler that is asked in between may try the same. */
+  link = fuzz_peers_add_pair (0, &fd);
   subject->adopted = link;
+  subject->adopted_fd = fd;
   if (!l_socket_set_socket_descriptor (subject->socket, fd, state, get_mode (number), NULL))
     {
       close (fd);
       fuzz_link_close (link);
     }
-  if (subject->adopted == link)
-    subject->adopted = NULL;
+
+  /* A handler that is asked while one is taken over may try the same; that one goes on if it did not end. */
+  if (subject->adopted != link)
+    return;
+  subject->adopted = subject->n_ends == n_ends ? outer : NULL;
+  subject->adopted_fd = outer_fd;
 }
 
 static void

@@ -75,6 +75,7 @@ typedef struct
   FuzzLink    *link;         /* (unowned) (nullable): from CONNECTED on */
   FuzzLink    *adopted;      /* (unowned) (nullable): what is being taken over, with our end */
   int          adopted_fd;
+  guint        n_ends;       /* of sessions */
   LOpenMode    mode;
   GString     *letters;      /* one a signal */
   gboolean     is_disturbed; /* handlers have done something */
