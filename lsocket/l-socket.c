@@ -55,7 +55,9 @@
  * In state-changed (unconnected), read-channel-finished and disconnected the socket can be connected again.
  *
  * Nothing is lost that was accepted: a socket that is closing holds a reference to itself until everything is sent.
- * Dropping the last reference of a connected socket closes it at once, silently.
+ * Dropping the last reference of a connected socket closes it at once, silently. When a handler drops it inside
+ * [method@Gio.IOStream.close], the socket goes in the next turn of the loop; in a thread that runs no loop, who calls that
+ * holds a reference.
  *
  * Since: 1.0
  */

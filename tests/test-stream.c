@@ -1913,6 +1913,33 @@ test_close_sync (void)
 }
 
 static void
+drop_client (Streams *streams)
+{
+  g_clear_object (&streams->pair.client);
+}
+
+/* GIO looks at the stream after the last handler. */
+static void
+test_close_sync_dropped (gconstpointer signal)
+{
+  g_autoptr(GError) error = NULL;
+  Streams streams;
+  LSocket *client;
+
+  streams_init (&streams);
+  client = streams.pair.client;
+  g_object_add_weak_pointer (G_OBJECT (client), (gpointer *) &client);
+  g_signal_connect_swapped (client, signal, G_CALLBACK (drop_client), &streams);
+  test_write (client, "rest");
+  g_assert_true (g_io_stream_close (G_IO_STREAM (client), NULL, &error));
+  g_assert_no_error (error);
+  g_assert_null (streams.pair.client);
+  TEST_TURN_UNTIL (client == NULL);
+  assert_peer_receives (&streams, "rest");
+  streams_clear (&streams);
+}
+
+static void
 test_close_sync_large (void)
 {
   g_autofree guint8 *data = make_bytes (LARGE_SIZE);
@@ -2378,6 +2405,10 @@ main (int   argc,
 
   test_add ("/stream/close/input", test_close_input);
   test_add ("/stream/close/sync", test_close_sync);
+  test_add_data ("/stream/close/sync-dropped/about-to-close", "about-to-close", test_close_sync_dropped);
+  test_add_data ("/stream/close/sync-dropped/bytes-written", "bytes-written", test_close_sync_dropped);
+  test_add_data ("/stream/close/sync-dropped/state-changed", "state-changed", test_close_sync_dropped);
+  test_add_data ("/stream/close/sync-dropped/disconnected", "disconnected", test_close_sync_dropped);
   test_add ("/stream/close/sync-large", test_close_sync_large);
   test_add ("/stream/close/sync-cancelled", test_close_sync_cancelled);
   test_add ("/stream/close/cancelled-before", test_close_cancelled_before);
