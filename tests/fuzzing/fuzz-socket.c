@@ -251,8 +251,7 @@ static void
 close_now (guint8 number)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
-  /* GIO looks at it after the handlers. */
-  g_autoptr(GIOStream) stream = g_object_ref (G_IO_STREAM (fuzz_current->socket));
+  GIOStream *stream = G_IO_STREAM (fuzz_current->socket);
   guint handled = n_handled;
 
   fuzz_subject_drop_input (fuzz_current);
