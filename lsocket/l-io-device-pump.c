@@ -100,7 +100,8 @@ l_io_device_get_input_room (LIODevice *self)
   /* Who waits elsewhere reads it. */
   if (priv->input.n_other_reads > 0)
     return 0;
-  if (priv->input.buffer_size == 0)
+  /* What nobody may read is thrown away, however much it is. */
+  if (priv->input.buffer_size == 0 || (priv->open_mode & L_OPEN_MODE_READ_ONLY) == 0)
     return G_MAXSIZE;
 
   room = priv->input.buffer_size > size ? priv->input.buffer_size - size : 0;

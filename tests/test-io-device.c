@@ -779,6 +779,19 @@ test_open_write_only (void)
   assert_log (device, "input-ended");
 }
 
+/* The size of the read buffer is for what is kept. */
+static void
+test_open_write_only_small_buffer (void)
+{
+  g_autoptr(TestDevice) device = device_new (L_OPEN_MODE_WRITE_ONLY);
+  g_autofree char *text = g_strnfill (10000, 'x');
+
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (device), 1);
+  feed (device, text);
+  settle (device);
+  g_assert_cmpuint (device->incoming->len, ==, 0);
+}
+
 static void
 test_open_write_only_unread (void)
 {
@@ -3182,6 +3195,7 @@ main (int   argc,
   ADD_FUNC ("open/read-write", test_open_read_write);
   ADD_FUNC ("open/read-only", test_open_read_only);
   ADD_FUNC ("open/write-only", test_open_write_only);
+  ADD_FUNC ("open/write-only-small-buffer", test_open_write_only_small_buffer);
   ADD_FUNC ("open/write-only-unread", test_open_write_only_unread);
   ADD_FUNC ("open/unbuffered", test_open_unbuffered);
   ADD_FUNC ("open/unbuffered-blocked", test_open_unbuffered_blocked);
