@@ -325,14 +325,14 @@ test_read_only (void)
   directory = mount_small ("full", "mode=0700");
   begin_in_runtime_directory (directory);
   server = test_listen ("market");
-  g_assert_cmpint (mount ("none", directory, NULL, MS_REMOUNT | MS_RDONLY, NULL), ==, 0);
+  g_assert_cmpint (mount ("none", directory, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), ==, 0);
   assert_talks (server, "market");
   assert_refused ("bazaar", L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_ACCESS);
   l_server_close (server);
   g_assert_cmpuint (count_files (directory), ==, 1);
   assert_refused ("market", L_SERVER_OPTIONS_NONE, L_SOCKET_ERROR_ACCESS);
 
-  g_assert_cmpint (mount ("none", directory, NULL, MS_REMOUNT, NULL), ==, 0);
+  g_assert_cmpint (mount ("none", directory, "tmpfs", MS_REMOUNT, NULL), ==, 0);
   assert_serves ("market", L_SERVER_OPTIONS_NONE);
   g_assert_cmpuint (count_files (directory), ==, 0);
   end_in_runtime_directory (directory);
@@ -387,7 +387,7 @@ main (int   argc,
       char *argv[])
 {
   /* Before there is another thread, which would not come along. */
-  is_private = unshare (CLONE_NEWNS) == 0 && mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+  is_private = unshare (CLONE_NEWNS) == 0 && mount ("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
   test_init (&argc, &argv);
 
   test_add ("/full/runtime-directory/no-inodes", test_no_inodes);

@@ -83,7 +83,7 @@ static void
 go_round (LIODevice *device,
           guint      count)
 {
-  char answer[64];
+  char answer[64] = { 0 };
 
   for (guint i = 0; i < count; i++)
     {
