@@ -82,11 +82,15 @@ finish_write (Async        *self,
               GObject      *source,
               GAsyncResult *result)
 {
-  gssize n = g_output_stream_write_finish (G_OUTPUT_STREAM (source), result, NULL);
+  g_autoptr(GError) error = NULL;
+  gssize n = g_output_stream_write_finish (G_OUTPUT_STREAM (source), result, &error);
 
   if (self->link == NULL)
     return;
 
+  /* GIO says so, too, of what was written before it was cancelled. */
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    self->link->is_vague = TRUE;
   self->link->n_pending -= self->size;
   self->link->n_accepted += (guint64) MAX (n, 0);
   self->link->n_streamed += (guint64) MAX (n, 0);

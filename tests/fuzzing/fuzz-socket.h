@@ -31,6 +31,7 @@ typedef struct
   guint64  n_pending;  /* what an asynchronous write may take as well */
   guint64  n_received; /* by the other end */
   gboolean is_dropped; /* something may be lost on the way there */
+  gboolean is_vague;   /* which bytes went there cannot be told */
 } FuzzLink;
 
 void      fuzz_link_fill           (guint      number,
