@@ -382,6 +382,9 @@ wait_for_new_connection (LServer  *self,
         accepted = accept_one (self);
       if (accepted == ACCEPTED)
         return TRUE;
+      /* A handler has closed the server: nothing is left to wait for. */
+      if (!priv->listening)
+        return FALSE;
 
       pause = MAX (pause, priv->pause);
       if (pause != 0)

@@ -624,6 +624,27 @@ test_exhausted_wait (void)
 }
 
 static void
+test_exhausted_close_in_wait (void)
+{
+  g_autoptr(LServer) server = test_listen ("market");
+  g_autofree char *path = test_build_path ("market");
+  gboolean timed_out = TRUE;
+  int fd = test_connect_raw (server);
+
+  g_test_summary ("A wait does not go on for a server that is closed by who hears of the trouble");
+
+  g_signal_connect (server, "error", G_CALLBACK (close_server), NULL);
+  exhaust_descriptors ();
+  g_assert_false (l_server_wait_for_new_connection (server, 5000, &timed_out));
+  restore_descriptors ();
+  g_assert_false (timed_out);
+  test_assert_not_listening (server);
+  close (fd);
+  /* Without any descriptor it could not be removed. */
+  g_remove (path);
+}
+
+static void
 test_exhausted_listen (void)
 {
   g_autoptr(LServer) server = l_server_new ();
@@ -709,6 +730,7 @@ main (int   argc,
       test_add ("/server/exhausted/drop-in-error", test_exhausted_drop_in_error);
       test_add ("/server/exhausted/close", test_exhausted_close);
       test_add ("/server/exhausted/wait", test_exhausted_wait);
+      test_add ("/server/exhausted/close-in-wait", test_exhausted_close_in_wait);
     }
   test_add ("/server/exhausted/listen", test_exhausted_listen);
   test_add ("/server/remove", test_remove);
