@@ -231,6 +231,7 @@ hand_out (LServer *self,
           LSocket *socket)
 {
   l_server_hold_connection (self, socket);
+  l_server_count_socket (self, socket);
   l_server_set_deadlines (self, socket);
   l_socket_start (socket);
   /* Last: who is told of it may do anything. */

@@ -59,15 +59,15 @@ l_server_take_slot (LServer      *self,
   return FALSE;
 }
 
-static void
-count_socket (LServer *self,
-              LSocket *socket)
+void
+l_server_count_socket (LServer *self,
+                       LSocket *socket)
 {
   LServerPrivate *priv = l_server_get_private (self);
   LSocketPrivate *socket_priv = l_socket_get_private (socket);
   g_autofree char *user = NULL;
 
-  if (socket_priv->slot != NULL || !l_socket_is_valid (socket))
+  if (priv->slots == NULL || socket_priv->slot != NULL || !l_socket_is_valid (socket))
     return;
 
   user = identify (priv, socket_priv->transport.descriptor);
@@ -87,7 +87,7 @@ l_server_limit_socket (LServer *self,
   if (priv->incoming_slot != NULL && socket_priv->slot == NULL && l_socket_is_valid (socket))
     socket_priv->slot = g_steal_pointer (&priv->incoming_slot);
   else
-    count_socket (self, socket);
+    l_server_count_socket (self, socket);
 }
 
 void
@@ -124,10 +124,10 @@ begin_counting (LServer *self)
 
   priv->slots = l_server_slots_new (priv->reactor, &priv->slot_task);
   for (GList *l = priv->pending.head; l != NULL; l = l->next)
-    count_socket (self, l->data);
+    l_server_count_socket (self, l->data);
   g_hash_table_iter_init (&iter, priv->connections);
   while (g_hash_table_iter_next (&iter, &socket, NULL))
-    count_socket (self, socket);
+    l_server_count_socket (self, socket);
 }
 
 /* Public */

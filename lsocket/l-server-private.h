@@ -91,7 +91,9 @@ gboolean        l_server_take_slot                (LServer       *self,
 /* Of a connection that is to be queued or handed out. */
 void            l_server_limit_socket             (LServer       *self,
                                                    LSocket       *socket);
-/* Of one that is handed out. */
+/* Of one that is handed out: it may have been on its way to an accept when the counting began. */
+void            l_server_count_socket             (LServer       *self,
+                                                   LSocket       *socket);
 void            l_server_set_deadlines            (LServer       *self,
                                                    LSocket       *socket);
 void            l_server_slot_task_func           (LReactorTask  *task);

@@ -183,6 +183,38 @@ test_max_connections_abandoned (void)
   close_many (raws, 2);
 }
 
+static void
+store_result (GObject      *source,
+              GAsyncResult *result,
+              gpointer      stored)
+{
+  *(GAsyncResult **) stored = g_object_ref (result);
+}
+
+static void
+test_max_connections_on_its_way (void)
+{
+  g_autoptr(LServer) server = test_listen ("market");
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(LSocket) socket = NULL;
+  TestRaw raws[2];
+
+  g_test_summary ("A limit counts also who was on the way to an accept when it was set");
+
+  connect_many (server, raws, 1);
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  l_server_accept_async (server, NULL, store_result, &result);
+  l_server_set_max_connections (server, 1);
+  TEST_TURN_UNTIL (result != NULL);
+  socket = l_server_accept_finish (server, result, NULL);
+  connect_many (server, raws + 1, 1);
+  test_turn_all ();
+  g_assert_false (l_server_has_pending_connections (server));
+  l_socket_abort (socket);
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  close_many (raws, 2);
+}
+
 static gpointer
 unref_in_thread (gpointer socket)
 {
@@ -679,6 +711,7 @@ main (int   argc,
   test_add ("/limits/max-connections/changed", test_max_connections_changed);
   test_add ("/limits/max-connections/wait", test_max_connections_wait);
   test_add ("/limits/max-connections/abandoned", test_max_connections_abandoned);
+  test_add ("/limits/max-connections/on-its-way", test_max_connections_on_its_way);
   test_add ("/limits/outlives-server", test_outlives_server);
   test_add ("/limits/per-user", test_per_user);
 
