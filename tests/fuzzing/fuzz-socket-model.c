@@ -118,6 +118,9 @@ begin_connection (FuzzSubject *self)
   else
     self->link = fuzz_peers_add_connected (self->number);
 
+  /* What was sent to one that is being taken over came under another number. */
+  if (self->link->n_to_us > 0 && self->link->number != self->number)
+    self->is_unknown = TRUE;
   self->link->number = self->number;
   self->link->n_accepted = self->n_accepted;
   self->mode = l_io_device_get_open_mode (get_device (self));
