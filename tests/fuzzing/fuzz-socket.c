@@ -21,70 +21,27 @@
 #define MAX_OPERATIONS 300
 #define MAX_HANDLED    60   /* by handlers, in one case */
 #define MAX_DEPTH      4
-#define MAX_TURNS      2000
-#define MAX_FDS        40
 #define N_CANCELLABLES 4
 
 typedef struct
 {
-  guint8 code;
-  guint8 number;
-  guint8 size;
-} Operation;
-
-typedef struct
-{
-  Operation operation;
-  guint     n_left;     /* how often */
+  FuzzOperation operation;
+  guint         n_left;     /* how often */
 } Handler;
 
 FuzzSubject *fuzz_current;
 guint        fuzz_n_asyncs;
 guint        fuzz_n_writes;
-gboolean     fuzz_warnings_expected;
 
-static GMainContext *context;
-static FuzzInput     input;
 static GPtrArray    *subjects;     /* (element-type FuzzSubject) */
 static GCancellable *cancellables[N_CANCELLABLES]; /* (owned) (nullable) */
 static Handler       handlers[sizeof FUZZ_LETTERS - 1];
 static guint         n_handled;
 static guint         depth;
 static gboolean      is_ending;
-static char         *directory;
-static gboolean      is_verbose;
+static const char   *directory;
 
-static void run_operation (Operation operation);
-
-/* A warning is right where a program does what it must not; a critical never is. */
-static GLogWriterOutput
-write_log (GLogLevelFlags   level,
-           const GLogField *fields,
-           gsize            n_fields,
-           gpointer         unused)
-{
-  if ((level & (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR)) == 0)
-    return g_log_writer_default (level, fields, n_fields, NULL);
-  if ((level & G_LOG_LEVEL_WARNING) != 0 && fuzz_warnings_expected)
-    return G_LOG_WRITER_HANDLED;
-
-  /* GLib would end in a trap, which the engine does not know. */
-  g_log_writer_standard_streams (level, fields, n_fields, NULL);
-  abort ();
-}
-
-static void
-turn_all (void)
-{
-  guint n_turns = 0;
-
-  for (guint n_idle = 0; n_idle < 2;)
-    {
-      n_idle = g_main_context_iteration (context, FALSE) ? 0 : n_idle + 1;
-      if (n_turns++ > MAX_TURNS)
-        g_error ("The loop spins");
-    }
-}
+static void run_operation (FuzzOperation operation);
 
 static void
 on_event (FuzzSubject *subject,
@@ -93,7 +50,7 @@ on_event (FuzzSubject *subject,
   Handler *handler = &handlers[strchr (FUZZ_LETTERS, letter) - FUZZ_LETTERS];
   FuzzSubject *before = fuzz_current;
 
-  if (is_verbose)
+  if (fuzz_is_verbose)
     g_printerr ("%*s%c\n", 2 * (int) depth + 4, "", letter);
 
   if (handler->n_left == 0 || depth >= MAX_DEPTH || n_handled >= MAX_HANDLED || is_ending)
@@ -406,23 +363,12 @@ static void
 turn (guint8 number)
 {
   if ((number & 1) != 0)
-    g_main_context_iteration (context, FALSE);
+    g_main_context_iteration (fuzz_context, FALSE);
   else
-    turn_all ();
+    fuzz_turn_all ();
 }
 
 /* The input */
-
-static Operation
-read_operation (void)
-{
-  Operation operation;
-
-  operation.code = fuzz_input_byte (&input);
-  operation.number = fuzz_input_byte (&input);
-  operation.size = fuzz_input_byte (&input);
-  return operation;
-}
 
 static void
 set_handler (guint8 number)
@@ -430,11 +376,11 @@ set_handler (guint8 number)
   Handler *handler = &handlers[number % G_N_ELEMENTS (handlers)];
 
   handler->n_left = 1 + number / 64;
-  handler->operation = read_operation ();
+  handler->operation = fuzz_read_operation ();
 }
 
 static void
-run_operation (Operation operation)
+run_operation (FuzzOperation operation)
 {
   static const char * const names[] = {
     "begin", "end", "peer", "peer", "turn", "read", "write", "wait", "set", "read-async", "write-async", "end-async",
@@ -443,7 +389,7 @@ run_operation (Operation operation)
   guint8 number = operation.number;
   gsize size = get_size (operation.size);
 
-  if (is_verbose)
+  if (fuzz_is_verbose)
     g_printerr ("%*s%s %u %u\n", 2 * (int) depth, "", names[operation.code % 16], number, operation.size);
 
   if (!fuzz_subject_is_usable (fuzz_current))
@@ -516,7 +462,7 @@ run_operation (Operation operation)
 static void
 check_noticed (void)
 {
-  turn_all ();
+  fuzz_turn_all ();
   for (guint i = 0; i < subjects->len; i++)
     {
       FuzzSubject *subject = subjects->pdata[i];
@@ -550,7 +496,7 @@ await_threads (void)
   while (fuzz_n_asyncs > 0 || has_dropped_subject ())
     {
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
-      g_main_context_iteration (context, FALSE);
+      g_main_context_iteration (fuzz_context, FALSE);
       g_thread_yield ();
     }
 }
@@ -564,7 +510,7 @@ end_case (void)
 
   for (guint i = 0; i < N_CANCELLABLES; i++)
     cancel (i);
-  turn_all ();
+  fuzz_turn_all ();
   for (guint i = 0; i < subjects->len; i++)
     {
       FuzzSubject *subject = subjects->pdata[i];
@@ -575,32 +521,11 @@ end_case (void)
         g_object_unref (subject->socket);
       subject->is_owned = FALSE;
     }
-  turn_all ();
+  fuzz_turn_all ();
   await_threads ();
-  turn_all ();
+  fuzz_turn_all ();
   g_ptr_array_set_size (subjects, 0);
   fuzz_peers_clear ();
-}
-
-static guint
-count_fds (void)
-{
-  guint n_fds = 0;
-
-  for (int fd = 0; fd < MAX_FDS; fd++)
-    n_fds += fcntl (fd, F_GETFD) >= 0 ? 1 : 0;
-  return n_fds;
-}
-
-/* A thread of GIO may be the last to let go of the context, after its answer has come. */
-static void
-await_fds (guint n_fds)
-{
-  gint64 deadline = g_get_monotonic_time () + 10 * G_TIME_SPAN_SECOND;
-
-  while (count_fds () != n_fds && g_get_monotonic_time () < deadline)
-    g_thread_yield ();
-  g_assert_cmpuint (count_fds (), ==, n_fds);
 }
 
 static void
@@ -612,58 +537,28 @@ run_case (void)
   fuzz_peers_listen ();
   add_subject ();
 
-  for (guint i = 0; i < MAX_OPERATIONS && input.left > 0; i++)
+  for (guint i = 0; i < MAX_OPERATIONS && fuzz_input.left > 0; i++)
     {
-      run_operation (read_operation ());
+      run_operation (fuzz_read_operation ());
       for (guint k = 0; k < subjects->len; k++)
         fuzz_subject_check (subjects->pdata[k]);
     }
   end_case ();
 }
 
-static void
-run_input (const guint8 *data,
-           gsize         size)
-{
-  input = (FuzzInput) { data, size };
-  context = g_main_context_new ();
-  g_main_context_push_thread_default (context);
-  run_case ();
-  g_main_context_pop_thread_default (context);
-  g_clear_pointer (&context, g_main_context_unref);
-}
-
-static void
-remove_directory (void)
-{
-  g_autofree char *path = g_build_filename (directory, "s", NULL);
-
-  g_remove (path);
-  g_rmdir (directory);
-  g_free (directory);
-}
-
 int
 LLVMFuzzerInitialize (int    *argc,
                       char ***argv)
 {
+  static const char * const names[] = { "s", NULL };
   g_autofree char *path = NULL;
 
-  directory = g_dir_make_tmp ("lsXXXXXX", NULL);
-  g_assert_nonnull (directory);
-  g_setenv ("XDG_RUNTIME_DIR", directory, TRUE);
-  g_unsetenv ("FLATPAK_ID");
-  atexit (remove_directory);
-
-  g_log_set_writer_func (write_log, NULL, NULL);
-  is_verbose = g_getenv ("FUZZ_VERBOSE") != NULL;
+  directory = fuzz_case_init (names);
   path = g_build_filename (directory, "s", NULL);
   fuzz_peers_init (path);
   subjects = g_ptr_array_new_with_free_func ((GDestroyNotify) fuzz_subject_free);
 
-  /* What GLib's own threads have stays open. */
-  g_type_ensure (G_TYPE_TASK);
-  run_input (NULL, 0);
+  fuzz_case_run (NULL, 0, run_case);
   return 0;
 }
 
@@ -671,9 +566,6 @@ int
 LLVMFuzzerTestOneInput (const guint8 *data,
                         size_t        size)
 {
-  guint n_fds = count_fds ();
-
-  run_input (data, size);
-  await_fds (n_fds);
+  fuzz_case_run (data, size, run_case);
   return 0;
 }

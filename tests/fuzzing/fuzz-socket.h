@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "fuzz.h"
+#include "fuzz-case.h"
 
 #include <lsocket/lsocket.h>
 
@@ -118,7 +118,6 @@ void         fuzz_subject_drop_output (FuzzSubject *self);
 extern FuzzSubject *fuzz_current;           /* (unowned): which operations are for */
 extern guint        fuzz_n_asyncs;          /* under way */
 extern guint        fuzz_n_writes;          /* of those */
-extern gboolean     fuzz_warnings_expected;
 
 static inline LIODevice *
 fuzz_get_device (void)

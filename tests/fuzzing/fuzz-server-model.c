@@ -1,0 +1,948 @@
+/* SPDX-FileCopyrightText: 2026 The LSocket authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "config.h"
+
+#include "fuzz-server.h"
+
+#include <errno.h>
+#include <lsocket/l-system-private.h>
+#include <unistd.h>
+
+/* The rules, followed by what the library asks the system for and what it tells: who is accepted and when, who is let in,
+ * and who gets a connection. */
+
+typedef struct
+{
+  FuzzServer   *server;    /* (unowned) */
+  FuzzClient   *client;    /* (unowned) (nullable): whose connection it gets */
+  GCancellable *cancellable; /* (owned) (nullable) */
+  guint         what;      /* is done with it */
+  gboolean      begins;
+  gboolean      is_closed; /* the server was, meanwhile */
+} FuzzAccept;
+
+/* A server whose incoming_connection is the case's. */
+#define FUZZ_TYPE_LISTENER (fuzz_listener_get_type ())
+G_DECLARE_FINAL_TYPE (FuzzListener, fuzz_listener, FUZZ, LISTENER, LServer)
+
+struct _FuzzListener
+{
+  LServer     parent_instance;
+
+  FuzzServer *model; /* (unowned) (nullable) */
+};
+
+G_DEFINE_FINAL_TYPE (FuzzListener, fuzz_listener, L_TYPE_SERVER)
+
+GPtrArray *fuzz_servers;
+guint      fuzz_n_accepts;
+
+static FuzzHandlerFunc handler_func;
+static guint           n_failures; /* of accept() that are to come */
+static int             failure;
+static int          (* system_accept) (int fd, int flags);
+
+static void check_list (FuzzServer *self);
+
+/* Connections */
+
+static void
+give_slot_back (FuzzClient *client)
+{
+  if (!client->has_slot)
+    return;
+
+  client->has_slot = FALSE;
+  if (client->slot_uid >= 0)
+    client->server->is_refused[client->slot_uid] = FALSE;
+}
+
+void
+fuzz_server_sweep (FuzzServer *self)
+{
+  for (guint i = 0; i < fuzz_clients->len; i++)
+    {
+      FuzzClient *client = fuzz_clients->pdata[i];
+
+      if (client->server != self || !fuzz_client_has_ended (client))
+        continue;
+
+      give_slot_back (client);
+      g_ptr_array_remove (self->connections, client);
+    }
+}
+
+static guint
+count_slots (FuzzServer *self,
+             int         uid)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < fuzz_clients->len; i++)
+    {
+      FuzzClient *client = fuzz_clients->pdata[i];
+
+      n += client->server == self && client->has_slot && (uid < 0 || client->slot_uid == uid) ? 1 : 0;
+    }
+  return n;
+}
+
+static void
+take_slot (FuzzServer *self,
+           FuzzClient *client)
+{
+  if (!self->is_counting || client->has_slot)
+    return;
+
+  client->has_slot = TRUE;
+  client->slot_uid = self->max_per_user > 0 ? (int) client->uid : -1;
+}
+
+void
+fuzz_server_begin_counting (FuzzServer *self)
+{
+  if (self->is_counting)
+    return;
+
+  fuzz_server_sweep (self);
+  self->is_counting = TRUE;
+  for (GList *l = self->pending.head; l != NULL; l = l->next)
+    if (!fuzz_client_has_ended (l->data))
+      take_slot (self, l->data);
+  for (guint i = 0; i < self->connections->len; i++)
+    take_slot (self, self->connections->pdata[i]);
+}
+
+static gboolean
+is_full (FuzzServer *self)
+{
+  fuzz_server_sweep (self);
+  return self->is_counting && self->max_connections > 0 && count_slots (self, -1) >= (guint) self->max_connections;
+}
+
+static guint
+count_waiting_accepts (FuzzServer *self)
+{
+  guint n = 0;
+
+  for (GList *l = self->accepts.head; l != NULL; l = l->next)
+    {
+      FuzzAccept *accept = l->data;
+
+      n += accept->cancellable == NULL || !g_cancellable_is_cancelled (accept->cancellable) ? 1 : 0;
+    }
+  return n;
+}
+
+static gboolean
+is_connection_wanted (FuzzServer *self)
+{
+  return !is_full (self) &&
+         ((int) (self->pending.length + self->deciding.length) < self->max_pending ||
+          count_waiting_accepts (self) > self->deciding.length);
+}
+
+gboolean
+fuzz_server_is_late (FuzzServer *self)
+{
+  return self->is_listening && self->node->waiting.length > 0 && is_connection_wanted (self);
+}
+
+/* Who is let in */
+
+static gboolean
+is_in_group (FuzzClient *client)
+{
+  gid_t groups[64];
+  int n = getgroups (G_N_ELEMENTS (groups), groups);
+
+  for (int i = 0; i < n; i++)
+    if (groups[i] == getegid ())
+      return TRUE;
+  return client->uid == 0;
+}
+
+static gboolean
+is_admitted (FuzzServer *self,
+             FuzzClient *client)
+{
+  gboolean is_path = fuzz_place_is_path (self->node->place);
+
+  if (client->uid == 0 || self->policy == L_PEER_POLICY_ANY)
+    return TRUE;
+  if (self->policy == L_PEER_POLICY_SAME_USER)
+    return FALSE;
+  return is_path || (self->options & L_SERVER_OPTIONS_OTHER_ACCESS) != 0 ||
+         ((self->options & L_SERVER_OPTIONS_GROUP_ACCESS) != 0 && is_in_group (client));
+}
+
+static void
+expect_error (FuzzServer   *self,
+              LSocketError  error)
+{
+  g_queue_push_tail (&self->errors, GINT_TO_POINTER (error + 1));
+  self->error = error;
+}
+
+/* FALSE: it was refused at once. */
+static gboolean
+is_within_limits (FuzzServer *self,
+                  FuzzClient *client)
+{
+  if (!self->is_counting)
+    return TRUE;
+
+  if (self->max_per_user > 0 && count_slots (self, (int) client->uid) >= (guint) self->max_per_user)
+    {
+      if (!self->is_refused[client->uid])
+        expect_error (self, L_SOCKET_ERROR_RESOURCE);
+      self->is_refused[client->uid] = TRUE;
+      return FALSE;
+    }
+
+  take_slot (self, client);
+  return TRUE;
+}
+
+static void
+end_decision (FuzzServer *self,
+              FuzzClient *client)
+{
+  g_assert_true (g_queue_remove (&self->deciding, client));
+  if (client->state == FUZZ_CLIENT_OVER)
+    give_slot_back (client);
+}
+
+static FuzzServer *
+get_server (int fd)
+{
+  for (guint i = 0; i < fuzz_servers->len; i++)
+    {
+      FuzzServer *self = fuzz_servers->pdata[i];
+
+      if (self->server != NULL && l_server_get_socket_descriptor (self->server) == fd)
+        return self;
+    }
+
+  g_assert_not_reached ();
+}
+
+static int
+fail_accept (FuzzServer *self)
+{
+  n_failures--;
+  errno = failure;
+  if (failure == ECONNABORTED)
+    return -1;
+
+  if (!self->has_failed)
+    expect_error (self, L_SOCKET_ERROR_RESOURCE);
+  self->is_paused = self->has_failed = TRUE;
+  return -1;
+}
+
+/* A connection is taken from the system only where it may be, in the order in which they came. */
+static int
+on_accept (int fd,
+           int flags)
+{
+  FuzzServer *self = get_server (fd);
+  FuzzClient *client;
+  int accepted;
+
+  self->n_tries++;
+  g_assert_true (self->is_listening);
+  g_assert_false (is_full (self));
+  if (self->n_waiting == 0)
+    g_assert_true (is_connection_wanted (self));
+  if (n_failures > 0)
+    return fail_accept (self);
+
+  self->has_failed = FALSE;
+  if (self->n_waiting == 0)
+    self->is_paused = FALSE;
+  accepted = system_accept (fd, flags);
+  if (accepted < 0)
+    {
+      g_assert_cmpuint (self->node->waiting.length, ==, 0);
+      return accepted;
+    }
+
+  client = fuzz_client_by_fd (accepted);
+  g_assert_true (g_queue_pop_head (&self->node->waiting) == client);
+  client->server = self;
+  client->state = FUZZ_CLIENT_DECIDING;
+  if (!is_within_limits (self, client))
+    {
+      client->state = FUZZ_CLIENT_OVER;
+    }
+  else
+    {
+      g_queue_push_tail (&self->deciding, client);
+      if (!is_admitted (self, client))
+        {
+          client->state = FUZZ_CLIENT_OVER;
+          expect_error (self, L_SOCKET_ERROR_ACCESS);
+        }
+    }
+  return accepted;
+}
+
+static gboolean
+on_authorize (LServer      *server,
+              LCredentials *credentials,
+              FuzzServer   *self)
+{
+  FuzzClient *client = g_queue_peek_tail (&self->deciding);
+  guint session = self->session;
+  gboolean is_refused = self->n_refusals > 0;
+
+  g_assert_cmpint (client->state, ==, FUZZ_CLIENT_DECIDING);
+  g_assert_cmpint (l_credentials_is_same_user (credentials), ==, client->uid == 0);
+  if (is_refused)
+    self->n_refusals--;
+  handler_func (self, 'z');
+
+  if (self->is_listening && self->session == session && !is_refused)
+    return TRUE;
+
+  client->state = FUZZ_CLIENT_OVER;
+  if (self->is_listening && self->session == session)
+    expect_error (self, L_SOCKET_ERROR_ACCESS);
+  else
+    end_decision (self, client);
+  return !is_refused;
+}
+
+/* Who gets it */
+
+/* The socket of a client whose connection was given to nobody before. */
+static void
+arrive (FuzzServer *self,
+        FuzzClient *client)
+{
+  FuzzAccept *accept = NULL;
+
+  client->server = self;
+  if (!fuzz_client_has_ended (client))
+    take_slot (self, client);
+  for (GList *l = self->accepts.head; l != NULL && accept == NULL; l = l->next)
+    {
+      FuzzAccept *next = l->data;
+
+      if (next->cancellable == NULL || !g_cancellable_is_cancelled (next->cancellable))
+        accept = next;
+    }
+
+  if (accept != NULL)
+    {
+      g_queue_remove (&self->accepts, accept);
+      accept->client = client;
+      client->state = FUZZ_CLIENT_GIVEN;
+    }
+  else
+    {
+      g_queue_push_tail (&self->pending, client);
+      client->state = FUZZ_CLIENT_QUEUED;
+      self->n_new++;
+    }
+}
+
+void
+fuzz_server_add (FuzzServer *self,
+                 FuzzClient *client)
+{
+  LSocket *socket = client->socket != NULL ? g_object_ref (client->socket) : NULL;
+  gboolean was_arriving = self->is_arriving;
+
+  if (socket == NULL)
+    {
+      socket = l_socket_new ();
+      g_assert_true (l_socket_set_socket_descriptor (socket, client->kept_fd, L_SOCKET_STATE_CONNECTED,
+                                                     L_OPEN_MODE_READ_WRITE, NULL));
+      client->kept_fd = -1;
+    }
+
+  arrive (self, client);
+  self->is_arriving = TRUE;
+  l_server_add_pending_connection (self->server, socket);
+  self->is_arriving = was_arriving;
+  g_object_unref (socket);
+}
+
+static void
+fuzz_listener_incoming_connection (LServer *server,
+                                   gintptr  descriptor)
+{
+  FuzzServer *self = FUZZ_LISTENER (server)->model;
+  FuzzClient *client = fuzz_client_by_fd ((int) descriptor);
+  gboolean was_arriving = self->is_arriving;
+
+  g_assert_true (client->server == self && client == g_queue_peek_tail (&self->deciding));
+  g_assert_cmpint (client->state, ==, FUZZ_CLIENT_DECIDING);
+  client->state = FUZZ_CLIENT_INCOMING;
+  end_decision (self, client);
+  self->n_incoming++;
+  handler_func (self, 'i');
+
+  switch (self->incoming)
+    {
+    case FUZZ_INCOMING_REFUSE:
+      client->state = FUZZ_CLIENT_OVER;
+      close ((int) descriptor);
+      give_slot_back (client);
+      break;
+    case FUZZ_INCOMING_KEEP:
+      client->state = FUZZ_CLIENT_KEPT;
+      client->kept_fd = (int) descriptor;
+      give_slot_back (client);
+      break;
+    case FUZZ_INCOMING_WRAP:
+      client->kept_fd = (int) descriptor;
+      fuzz_server_add (self, client);
+      break;
+    case FUZZ_INCOMING_DEFAULT:
+    default:
+      arrive (self, client);
+      self->is_arriving = TRUE;
+      L_SERVER_CLASS (fuzz_listener_parent_class)->incoming_connection (server, descriptor);
+      self->is_arriving = was_arriving;
+      break;
+    }
+}
+
+static void
+fuzz_listener_class_init (FuzzListenerClass *klass)
+{
+  L_SERVER_CLASS (klass)->incoming_connection = fuzz_listener_incoming_connection;
+}
+
+static void
+fuzz_listener_init (FuzzListener *self)
+{
+}
+
+static void
+on_socket_changed (LSocket      *socket,
+                   LSocketState  state,
+                   FuzzClient   *client)
+{
+  if (state != L_SOCKET_STATE_UNCONNECTED)
+    return;
+
+  if (client->server->server == NULL)
+    return;
+  fuzz_server_sweep (client->server);
+  check_list (client->server);
+  handler_func (client->server, 'u');
+}
+
+static void
+on_socket_error (LSocket      *socket,
+                 LSocketError  error,
+                 FuzzClient   *client)
+{
+  if (error == L_SOCKET_ERROR_TIMEOUT)
+    g_assert_true (client->has_handshake || client->is_idle);
+  else
+    g_assert_cmpint (error, ==, L_SOCKET_ERROR_PEER_CLOSED);
+}
+
+static void
+on_socket_gone (gpointer  data,
+                GObject  *socket)
+{
+  FuzzClient *client = data;
+
+  client->socket = NULL;
+  fuzz_server_sweep (client->server);
+}
+
+void
+fuzz_client_see_socket (FuzzClient *self,
+                        LSocket    *socket)
+{
+  if (self->socket != NULL)
+    {
+      g_assert_true (self->socket == socket);
+      return;
+    }
+
+  self->socket = socket;
+  g_object_weak_ref (G_OBJECT (socket), on_socket_gone, self);
+  g_signal_connect (socket, "state-changed", G_CALLBACK (on_socket_changed), self);
+  g_signal_connect (socket, "error", G_CALLBACK (on_socket_error), self);
+}
+
+void
+fuzz_client_treat (FuzzClient *self,
+                   guint       what)
+{
+  LSocket *socket = self->socket;
+
+  switch (what % 6)
+    {
+    case 0:
+      l_socket_end_handshake (socket);
+      self->has_handshake = FALSE;
+      break;
+    case 1:
+      if (self->n_expected == 0)
+        l_socket_abort (socket);
+      break;
+    case 2:
+      if (l_io_device_write (L_IO_DEVICE (socket), "hello", 5, NULL) == 5 && self->fd >= 0 && self->n_expected == 0)
+        self->n_expected = 5;
+      l_socket_disconnect_from_server (socket);
+      break;
+    case 3:
+      if (!self->is_owned)
+        break;
+      self->is_owned = FALSE;
+      g_object_unref (socket);
+      break;
+    default:
+      break;
+    }
+}
+
+/* FALSE: it is of no use any more. */
+static void
+hand_out (FuzzServer *self,
+          FuzzClient *client,
+          LSocket    *socket,
+          guint       what)
+{
+  fuzz_client_see_socket (client, socket);
+  g_assert_true (l_socket_get_state (socket) != L_SOCKET_STATE_CONNECTED || fuzz_client_by_fd (
+    (int) l_socket_get_socket_descriptor (socket)) == client);
+  if (client->is_owned)
+    g_object_unref (socket);
+  client->is_owned = TRUE;
+  if (client->socket != NULL)
+    fuzz_client_treat (client, what);
+}
+
+/* The library shows it before it hands it out. */
+static void
+begin_handing_out (FuzzServer *self,
+                   FuzzClient *client)
+{
+  gboolean has_ended = fuzz_client_has_ended (client);
+
+  client->state = FUZZ_CLIENT_TAKEN;
+  client->was_taken = TRUE;
+  if (has_ended)
+    return;
+
+  take_slot (self, client);
+  if (!g_ptr_array_find (self->connections, client, NULL))
+    g_ptr_array_add (self->connections, client);
+  if (self->handshake_timeout > 0)
+    client->has_handshake = self->handshake_timeout == 1;
+  if (self->idle_timeout > 0 && !client->has_idle_timeout)
+    client->is_idle = self->idle_timeout == 1;
+  client->has_idle_timeout |= self->idle_timeout > 0;
+}
+
+void
+fuzz_server_take (FuzzServer *self,
+                  guint       what)
+{
+  FuzzClient *client = g_queue_pop_head (&self->pending);
+  LSocket *socket;
+
+  if (client != NULL)
+    begin_handing_out (self, client);
+  socket = l_server_next_pending_connection (self->server);
+  g_assert_cmpint (socket != NULL, ==, client != NULL);
+  if (client != NULL)
+    hand_out (self, client, socket, what);
+}
+
+static void
+on_accepted (GObject      *source,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  FuzzAccept *accept = user_data;
+  FuzzServer *self = accept->server;
+  FuzzClient *client = accept->client;
+  g_autoptr(GError) error = NULL;
+  LSocket *socket;
+
+  g_assert_false (accept->begins);
+  fuzz_n_accepts--;
+  g_queue_remove (&self->accepts, accept);
+  if (client != NULL)
+    begin_handing_out (self, client);
+
+  socket = l_server_accept_finish (L_SERVER (source), result, &error);
+  g_assert_cmpint (socket != NULL, ==, client != NULL);
+  if (client != NULL)
+    hand_out (self, client, socket, accept->what);
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    g_assert_true (g_cancellable_is_cancelled (accept->cancellable));
+  else
+    {
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+      g_assert_true (accept->is_closed);
+    }
+
+  if (!self->is_arriving || client != NULL)
+    handler_func (self, 'a');
+  g_clear_object (&accept->cancellable);
+  g_free (accept);
+}
+
+void
+fuzz_server_accept (FuzzServer   *self,
+                    GCancellable *cancellable,
+                    guint         what)
+{
+  FuzzAccept *accept = g_new0 (FuzzAccept, 1);
+
+  fuzz_n_accepts++;
+  accept->server = self;
+  accept->cancellable = cancellable != NULL ? g_object_ref (cancellable) : NULL;
+  accept->what = what;
+  accept->begins = TRUE;
+  accept->is_closed = !self->is_listening;
+  if (cancellable == NULL || !g_cancellable_is_cancelled (cancellable))
+    {
+      accept->client = g_queue_pop_head (&self->pending);
+      if (accept->client != NULL)
+        accept->client->state = FUZZ_CLIENT_GIVEN;
+      else if (self->is_listening)
+        g_queue_push_tail (&self->accepts, accept);
+    }
+
+  l_server_accept_async (self->server, cancellable, on_accepted, accept);
+  accept->begins = FALSE;
+}
+
+/* The loop's limit of those that wait does not count, everything else does. */
+void
+fuzz_server_wait (FuzzServer *self)
+{
+  guint n_incoming = self->n_incoming;
+  guint n_tries = self->n_tries;
+  gboolean had_pending = self->pending.length > 0;
+  gboolean timed_out = TRUE;
+  gboolean accepted;
+
+  self->n_waiting++;
+  accepted = l_server_wait_for_new_connection (self->server, 0, &timed_out);
+  self->n_waiting--;
+
+  if (accepted)
+    g_assert_true (had_pending || self->pending.length > 0 || self->n_incoming > n_incoming);
+  else if (self->is_listening)
+    g_assert_true (timed_out && !had_pending && (self->n_tries > n_tries || is_full (self)));
+  else
+    g_assert_false (timed_out);
+}
+
+/* Listening */
+
+static void
+start (FuzzServer *self,
+       FuzzNode   *node,
+       const char *name)
+{
+  self->is_listening = TRUE;
+  self->session++;
+  self->node = node;
+  self->name = name;
+  self->error = L_SOCKET_ERROR_UNKNOWN;
+  self->is_paused = self->has_failed = FALSE;
+}
+
+static guint
+get_mode (LServerOptions options)
+{
+  guint mode = ((options & L_SERVER_OPTIONS_USER_ACCESS) != 0 ? 0700 : 0) |
+               ((options & L_SERVER_OPTIONS_GROUP_ACCESS) != 0 ? 0070 : 0) |
+               ((options & L_SERVER_OPTIONS_OTHER_ACCESS) != 0 ? 0007 : 0);
+
+  return mode != 0 ? mode : 0600;
+}
+
+/* What lives, or is no socket, keeps its name. */
+LSocketError
+fuzz_server_expect_listen (FuzzServer *self,
+                           guint       place,
+                           const char *name)
+{
+  FuzzNode *node = fuzz_place_get (place);
+
+  if (self->is_listening)
+    return self->error = L_SOCKET_ERROR_OPERATION;
+  if (node != NULL && (node->n_open > 0 || node->kind == FUZZ_NODE_FILE || node->kind == FUZZ_NODE_LINK))
+    return self->error = L_SOCKET_ERROR_ADDRESS_IN_USE;
+
+  node = fuzz_node_new (FUZZ_NODE_STREAM, place);
+  node->mode = get_mode (self->options);
+  node->n_open = 1;
+  node->is_listening = TRUE;
+  node->backlog = self->backlog > 0 ? (guint) self->backlog : SOMAXCONN;
+  start (self, node, name != NULL ? name : fuzz_place_get_base (place));
+  self->place = place;
+  self->full_name = fuzz_place_get_name (place);
+  self->is_adopted = FALSE;
+  self->unlinks = TRUE;
+  return L_SOCKET_ERROR_UNKNOWN;
+}
+
+LSocketError
+fuzz_server_expect_adopt (FuzzServer *self,
+                          FuzzNode   *node,
+                          const char *name)
+{
+  FuzzNode *there;
+
+  if (self->is_listening)
+    return self->error = L_SOCKET_ERROR_OPERATION;
+  if (node == NULL || node->kind != FUZZ_NODE_STREAM || !node->is_listening)
+    return self->error = L_SOCKET_ERROR_UNSUPPORTED_OPERATION;
+
+  start (self, node, name != NULL ? name : fuzz_place_get_base (node->place));
+  self->place = node->place;
+  self->full_name = fuzz_place_get_name (node->place);
+  self->is_adopted = TRUE;
+  self->unlinks = FALSE;
+  /* Whoever made it, what has the name now is what may be removed. */
+  there = fuzz_place_is_path (self->place) ? fuzz_place_get (self->place) : NULL;
+  self->own_inode = there != NULL ? there->inode : 0;
+  return L_SOCKET_ERROR_UNKNOWN;
+}
+
+static gboolean
+is_own (FuzzServer *self,
+        FuzzNode   *node)
+{
+  if (node == NULL || (node->kind != FUZZ_NODE_STREAM && node->kind != FUZZ_NODE_DATAGRAM))
+    return FALSE;
+
+  return self->is_adopted ? node->inode == self->own_inode : node == self->node;
+}
+
+void
+fuzz_server_expect_close (FuzzServer *self)
+{
+  FuzzClient *client;
+
+  if (!self->is_listening)
+    return;
+
+  self->is_listening = FALSE;
+  if (self->unlinks && fuzz_place_is_path (self->place) && is_own (self, fuzz_place_get (self->place)))
+    fuzz_place_set (self->place, NULL);
+  fuzz_node_close (self->node);
+  self->node = NULL;
+  self->name = self->full_name = NULL;
+  self->error = L_SOCKET_ERROR_UNKNOWN;
+  self->is_paused = self->has_failed = FALSE;
+
+  for (GList *l = self->accepts.head; l != NULL; l = l->next)
+    ((FuzzAccept *) l->data)->is_closed = TRUE;
+  g_queue_clear (&self->accepts);
+  while ((client = g_queue_pop_head (&self->pending)) != NULL)
+    {
+      client->state = FUZZ_CLIENT_OVER;
+      give_slot_back (client);
+    }
+}
+
+/* What it tells */
+
+static void
+check_accessors (FuzzServer *self)
+{
+  LServer *server = self->server;
+
+  g_assert_cmpint (l_server_is_listening (server), ==, self->is_listening);
+  g_assert_cmpint (l_server_get_socket_descriptor (server) >= 0, ==, self->is_listening);
+  g_assert_cmpint (l_server_get_address (server) != NULL, ==, self->is_listening);
+  g_assert_cmpstr (l_server_get_server_name (server), ==, self->name);
+  g_assert_cmpstr (l_server_get_full_server_name (server), ==, self->full_name);
+  g_assert_cmpint (l_server_has_pending_connections (server), ==, self->pending.length > 0);
+  g_assert_cmpint (l_server_get_error (server), ==, self->error);
+  g_assert_cmpint (l_server_get_error_string (server) != NULL, ==, self->error != L_SOCKET_ERROR_UNKNOWN);
+  g_assert_cmpint (l_server_get_max_pending_connections (server), ==, self->max_pending);
+  g_assert_cmpint (l_server_get_options (server), ==, self->options);
+  g_assert_cmpint (l_server_get_peer_policy (server), ==, self->policy);
+  g_assert_cmpint (l_server_get_unlink_on_close (server), ==, self->unlinks);
+}
+
+static void
+on_new_connection (LServer    *server,
+                   FuzzServer *self)
+{
+  gboolean was_arriving = self->is_arriving;
+
+  g_assert_cmpuint (self->n_new, ==, 1);
+  self->n_new--;
+  check_accessors (self);
+  self->is_arriving = FALSE;
+  handler_func (self, 'n');
+  self->is_arriving = was_arriving;
+}
+
+static void
+on_error (LServer      *server,
+          LSocketError  error,
+          FuzzServer   *self)
+{
+  FuzzClient *client = g_queue_peek_tail (&self->deciding);
+
+  g_assert_false (g_queue_is_empty (&self->errors));
+  g_assert_cmpint (error, ==, GPOINTER_TO_INT (g_queue_pop_head (&self->errors)) - 1);
+  check_accessors (self);
+  handler_func (self, 'e');
+
+  /* It counts until the program has heard of it. */
+  if (error == L_SOCKET_ERROR_ACCESS)
+    end_decision (self, client);
+}
+
+static void
+on_listening (LServer    *server,
+              GParamSpec *pspec,
+              FuzzServer *self)
+{
+  check_accessors (self);
+  handler_func (self, 'l');
+}
+
+static void
+on_items_changed (GListModel *list,
+                  guint       position,
+                  guint       n_removed,
+                  guint       n_added,
+                  FuzzServer *self)
+{
+  if (self->server == NULL)
+    return;
+
+  for (guint i = position; i < position + n_added; i++)
+    {
+      g_autoptr(LSocket) socket = g_list_model_get_item (list, i);
+
+      fuzz_client_see_socket (fuzz_client_by_fd ((int) l_socket_get_socket_descriptor (socket)), socket);
+    }
+  if (self->is_owned)
+    handler_func (self, 'm');
+}
+
+void
+fuzz_server_show (FuzzServer *self)
+{
+  if (self->list != NULL)
+    return;
+
+  self->list = g_object_ref (l_server_get_connections (self->server));
+  g_signal_connect (self->list, "items-changed", G_CALLBACK (on_items_changed), self);
+}
+
+static void
+check_list (FuzzServer *self)
+{
+  fuzz_server_sweep (self);
+  if (self->list == NULL)
+    return;
+
+  g_assert_cmpuint (g_list_model_get_n_items (self->list), ==, self->connections->len);
+  for (guint i = 0; i < self->connections->len; i++)
+    {
+      FuzzClient *client = self->connections->pdata[i];
+      g_autoptr(LSocket) socket = g_list_model_get_item (self->list, i);
+
+      g_assert_true (socket == client->socket);
+    }
+}
+
+void
+fuzz_server_check (FuzzServer *self,
+                   gboolean    is_quiet)
+{
+  if (self->server == NULL)
+    return;
+
+  check_accessors (self);
+  check_list (self);
+  g_assert_cmpuint (self->errors.length, ==, 0);
+  g_assert_cmpuint (self->deciding.length, ==, 0);
+  g_assert_cmpuint (self->n_new, ==, 0);
+  if (!is_quiet)
+    return;
+
+  g_assert_cmpuint (count_waiting_accepts (self), ==, self->accepts.length);
+  if (!self->is_paused)
+    g_assert_false (fuzz_server_is_late (self));
+}
+
+/* Its connections go with it, unless somebody has a reference. */
+static void
+on_server_gone (gpointer  data,
+                GObject  *server)
+{
+  FuzzServer *self = data;
+
+  self->server = NULL;
+  fuzz_server_expect_close (self);
+  g_ptr_array_set_size (self->connections, 0);
+  if (self->list != NULL)
+    g_assert_cmpuint (g_list_model_get_n_items (self->list), ==, 0);
+}
+
+FuzzServer *
+fuzz_server_new (void)
+{
+  FuzzServer *self = g_new0 (FuzzServer, 1);
+  FuzzListener *listener = g_object_new (FUZZ_TYPE_LISTENER, NULL);
+
+  listener->model = self;
+  self->server = L_SERVER (listener);
+  self->is_owned = TRUE;
+  self->error = L_SOCKET_ERROR_UNKNOWN;
+  self->max_pending = 30;
+  self->unlinks = TRUE;
+  self->connections = g_ptr_array_new ();
+  g_object_weak_ref (G_OBJECT (listener), on_server_gone, self);
+  g_signal_connect (listener, "new-connection", G_CALLBACK (on_new_connection), self);
+  g_signal_connect (listener, "error", G_CALLBACK (on_error), self);
+  g_signal_connect (listener, "authorize", G_CALLBACK (on_authorize), self);
+  g_signal_connect (listener, "notify::listening", G_CALLBACK (on_listening), self);
+  return self;
+}
+
+void
+fuzz_server_free (FuzzServer *self)
+{
+  g_assert_null (self->server);
+  if (self->list != NULL)
+    g_signal_handlers_disconnect_by_data (self->list, self);
+  g_clear_object (&self->list);
+  g_ptr_array_unref (self->connections);
+  g_free (self);
+}
+
+void
+fuzz_servers_fail_accepts (guint count,
+                           int   code)
+{
+  n_failures = count;
+  failure = code;
+}
+
+void
+fuzz_servers_init (FuzzHandlerFunc func)
+{
+  handler_func = func;
+  fuzz_servers = g_ptr_array_new_with_free_func ((GDestroyNotify) fuzz_server_free);
+  system_accept = l_system.accept;
+  l_system.accept = on_accept;
+}
