@@ -195,8 +195,10 @@ fuzz_server_activate (FuzzServer *self,
   gboolean was_listening = self->is_listening;
   LSocketError expected = expect (self, name);
   g_autoptr(GError) error = NULL;
+  gboolean done;
 
-  fuzz_server_check_listen (l_server_listen_activated (self->server, name, &error), error, expected);
+  done = l_server_listen_activated (self->server, name, &error);
+  fuzz_server_check_listen (done, error, expected);
   for (guint i = 0; i < n_passed && !was_listening; i++)
     g_assert_cmpint (fcntl (FIRST_FD + (int) i, F_GETFD), ==, FD_CLOEXEC);
 }

@@ -729,11 +729,21 @@ is_own (FuzzServer *self,
   return self->is_adopted ? node->inode == self->own_inode : node == self->node;
 }
 
-void
-fuzz_server_expect_close (FuzzServer *self)
+static void
+drop_pending (FuzzServer *self)
 {
   FuzzClient *client;
 
+  while ((client = g_queue_pop_head (&self->pending)) != NULL)
+    {
+      client->state = FUZZ_CLIENT_OVER;
+      give_slot_back (client);
+    }
+}
+
+void
+fuzz_server_expect_close (FuzzServer *self)
+{
   if (!self->is_listening)
     return;
 
@@ -749,11 +759,7 @@ fuzz_server_expect_close (FuzzServer *self)
   for (GList *l = self->accepts.head; l != NULL; l = l->next)
     ((FuzzAccept *) l->data)->is_closed = TRUE;
   g_queue_clear (&self->accepts);
-  while ((client = g_queue_pop_head (&self->pending)) != NULL)
-    {
-      client->state = FUZZ_CLIENT_OVER;
-      give_slot_back (client);
-    }
+  drop_pending (self);
 }
 
 /* What it tells */
@@ -893,6 +899,8 @@ on_server_gone (gpointer  data,
 
   self->server = NULL;
   fuzz_server_expect_close (self);
+  /* A subclass may queue where nobody listens any more. */
+  drop_pending (self);
   g_ptr_array_set_size (self->connections, 0);
   if (self->list != NULL)
     g_assert_cmpuint (g_list_model_get_n_items (self->list), ==, 0);

@@ -95,8 +95,10 @@ listen_at (FuzzServer *self,
 {
   LSocketError expected = fuzz_server_expect_listen (self, place, name);
   g_autoptr(GError) error = NULL;
+  gboolean done;
 
-  fuzz_server_check_listen (l_server_listen (self->server, name, &error), error, expected);
+  done = l_server_listen (self->server, name, &error);
+  fuzz_server_check_listen (done, error, expected);
 }
 
 static void
@@ -108,8 +110,10 @@ listen_at_address (FuzzServer *self,
     name, -1, fuzz_place_is_path (place) ? G_UNIX_SOCKET_ADDRESS_PATH : G_UNIX_SOCKET_ADDRESS_ABSTRACT);
   LSocketError expected = fuzz_server_expect_listen (self, place, NULL);
   g_autoptr(GError) error = NULL;
+  gboolean done;
 
-  fuzz_server_check_listen (l_server_listen_address (self->server, address, &error), error, expected);
+  done = l_server_listen_address (self->server, address, &error);
+  fuzz_server_check_listen (done, error, expected);
 }
 
 static void
@@ -118,9 +122,11 @@ listen_at_nothing (FuzzServer *self,
 {
   g_autofree char *name = g_strnfill (number % 2 * 200, 'x');
   g_autoptr(GError) error = NULL;
+  gboolean done;
 
   self->error = self->is_listening ? L_SOCKET_ERROR_OPERATION : L_SOCKET_ERROR_SERVER_NOT_FOUND;
-  fuzz_server_check_listen (l_server_listen (self->server, name, &error), error, self->error);
+  done = l_server_listen (self->server, name, &error);
+  fuzz_server_check_listen (done, error, self->error);
 }
 
 static void
@@ -157,13 +163,15 @@ adopt (FuzzServer *self,
   FuzzNode *node = NULL;
   int fd = fuzz_holders_take (number, &node);
   g_autoptr(GError) error = NULL;
+  gboolean done;
   LSocketError expected;
 
   if (fd < 0)
     fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
 
   expected = fuzz_server_expect_adopt (self, node, NULL);
-  fuzz_server_check_listen (l_server_listen_descriptor (self->server, fd, &error), error, expected);
+  done = l_server_listen_descriptor (self->server, fd, &error);
+  fuzz_server_check_listen (done, error, expected);
   if (expected == L_SOCKET_ERROR_UNKNOWN)
     return;
 
@@ -238,11 +246,12 @@ remove_name (guint8 number,
   FuzzNode *node = fuzz_place_get (place);
   gboolean is_used = node != NULL && (node->n_open > 0 || node->kind == FUZZ_NODE_FILE || node->kind == FUZZ_NODE_LINK);
   g_autoptr(GError) error = NULL;
+  gboolean done;
 
   if (!is_used)
     fuzz_place_set (place, NULL);
-  fuzz_server_check_listen (l_server_remove (fuzz_place_get_base (place), options, &error), error,
-                            is_used ? L_SOCKET_ERROR_ADDRESS_IN_USE : L_SOCKET_ERROR_UNKNOWN);
+  done = l_server_remove (fuzz_place_get_base (place), options, &error);
+  fuzz_server_check_listen (done, error, is_used ? L_SOCKET_ERROR_ADDRESS_IN_USE : L_SOCKET_ERROR_UNKNOWN);
 }
 
 /* Settings */
