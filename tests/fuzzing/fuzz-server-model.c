@@ -66,7 +66,8 @@ fuzz_server_sweep (FuzzServer *self)
     {
       FuzzClient *client = fuzz_clients->pdata[i];
 
-      if (client->server != self || !fuzz_client_has_ended (client))
+      /* One that is refused counts until the program has heard of it. */
+      if (client->server != self || !fuzz_client_has_ended (client) || g_queue_find (&self->deciding, client) != NULL)
         continue;
 
       give_slot_back (client);
@@ -809,7 +810,6 @@ on_error (LServer      *server,
   check_accessors (self);
   handler_func (self, 'e');
 
-  /* It counts until the program has heard of it. */
   if (error == L_SOCKET_ERROR_ACCESS)
     end_decision (self, client);
 }
