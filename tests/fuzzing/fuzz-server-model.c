@@ -44,7 +44,12 @@ static guint           n_failures; /* of accept() that are to come */
 static int             failure;
 static int          (* system_accept) (int fd, int flags);
 
-static void check_list (FuzzServer *self);
+void
+fuzz_server_tell (FuzzServer *self,
+                  char        letter)
+{
+  handler_func (self, letter);
+}
 
 /* Connections */
 
@@ -426,91 +431,6 @@ fuzz_listener_init (FuzzListener *self)
 }
 
 static void
-on_socket_changed (LSocket      *socket,
-                   LSocketState  state,
-                   FuzzClient   *client)
-{
-  if (state != L_SOCKET_STATE_UNCONNECTED)
-    return;
-
-  if (client->server->server == NULL)
-    return;
-  fuzz_server_sweep (client->server);
-  check_list (client->server);
-  handler_func (client->server, 'u');
-}
-
-static void
-on_socket_error (LSocket      *socket,
-                 LSocketError  error,
-                 FuzzClient   *client)
-{
-  if (error == L_SOCKET_ERROR_TIMEOUT)
-    g_assert_true (client->has_handshake || client->is_idle);
-  else
-    g_assert_cmpint (error, ==, L_SOCKET_ERROR_PEER_CLOSED);
-}
-
-static void
-on_socket_gone (gpointer  data,
-                GObject  *socket)
-{
-  FuzzClient *client = data;
-
-  client->socket = NULL;
-  fuzz_server_sweep (client->server);
-}
-
-void
-fuzz_client_see_socket (FuzzClient *self,
-                        LSocket    *socket)
-{
-  if (self->socket != NULL)
-    {
-      g_assert_true (self->socket == socket);
-      return;
-    }
-
-  self->socket = socket;
-  g_object_weak_ref (G_OBJECT (socket), on_socket_gone, self);
-  g_signal_connect (socket, "state-changed", G_CALLBACK (on_socket_changed), self);
-  g_signal_connect (socket, "error", G_CALLBACK (on_socket_error), self);
-}
-
-void
-fuzz_client_treat (FuzzClient *self,
-                   guint       what)
-{
-  LSocket *socket = self->socket;
-
-  switch (what % 6)
-    {
-    case 0:
-      l_socket_end_handshake (socket);
-      self->has_handshake = FALSE;
-      break;
-    case 1:
-      if (self->n_expected == 0)
-        l_socket_abort (socket);
-      break;
-    case 2:
-      if (l_io_device_write (L_IO_DEVICE (socket), "hello", 5, NULL) == 5 && self->fd >= 0 && self->n_expected == 0)
-        self->n_expected = 5;
-      l_socket_disconnect_from_server (socket);
-      break;
-    case 3:
-      if (!self->is_owned)
-        break;
-      self->is_owned = FALSE;
-      g_object_unref (socket);
-      break;
-    default:
-      break;
-    }
-}
-
-/* FALSE: it is of no use any more. */
-static void
 hand_out (FuzzServer *self,
           FuzzClient *client,
           LSocket    *socket,
@@ -646,90 +566,6 @@ fuzz_server_wait (FuzzServer *self)
     g_assert_false (timed_out);
 }
 
-/* Listening */
-
-static void
-start (FuzzServer *self,
-       FuzzNode   *node,
-       const char *name)
-{
-  self->is_listening = TRUE;
-  self->session++;
-  self->node = node;
-  self->name = name;
-  self->error = L_SOCKET_ERROR_UNKNOWN;
-  self->is_paused = self->has_failed = FALSE;
-}
-
-static guint
-get_mode (LServerOptions options)
-{
-  guint mode = ((options & L_SERVER_OPTIONS_USER_ACCESS) != 0 ? 0700 : 0) |
-               ((options & L_SERVER_OPTIONS_GROUP_ACCESS) != 0 ? 0070 : 0) |
-               ((options & L_SERVER_OPTIONS_OTHER_ACCESS) != 0 ? 0007 : 0);
-
-  return mode != 0 ? mode : 0600;
-}
-
-/* What lives, or is no socket, keeps its name. */
-LSocketError
-fuzz_server_expect_listen (FuzzServer *self,
-                           guint       place,
-                           const char *name)
-{
-  FuzzNode *node = fuzz_place_get (place);
-
-  if (self->is_listening)
-    return self->error = L_SOCKET_ERROR_OPERATION;
-  if (node != NULL && (node->n_open > 0 || node->kind == FUZZ_NODE_FILE || node->kind == FUZZ_NODE_LINK))
-    return self->error = L_SOCKET_ERROR_ADDRESS_IN_USE;
-
-  node = fuzz_node_new (FUZZ_NODE_STREAM, place);
-  node->mode = get_mode (self->options);
-  node->n_open = 1;
-  node->is_listening = TRUE;
-  node->backlog = self->backlog > 0 ? (guint) self->backlog : SOMAXCONN;
-  start (self, node, name != NULL ? name : fuzz_place_get_base (place));
-  self->place = place;
-  self->full_name = fuzz_place_get_name (place);
-  self->is_adopted = FALSE;
-  self->unlinks = TRUE;
-  return L_SOCKET_ERROR_UNKNOWN;
-}
-
-LSocketError
-fuzz_server_expect_adopt (FuzzServer *self,
-                          FuzzNode   *node,
-                          const char *name)
-{
-  FuzzNode *there;
-
-  if (self->is_listening)
-    return self->error = L_SOCKET_ERROR_OPERATION;
-  if (node == NULL || node->kind != FUZZ_NODE_STREAM || !node->is_listening)
-    return self->error = L_SOCKET_ERROR_UNSUPPORTED_OPERATION;
-
-  start (self, node, name != NULL ? name : fuzz_place_get_base (node->place));
-  self->place = node->place;
-  self->full_name = fuzz_place_get_name (node->place);
-  self->is_adopted = TRUE;
-  self->unlinks = FALSE;
-  /* Whoever made it, what has the name now is what may be removed. */
-  there = fuzz_place_is_path (self->place) ? fuzz_place_get (self->place) : NULL;
-  self->own_inode = there != NULL ? there->inode : 0;
-  return L_SOCKET_ERROR_UNKNOWN;
-}
-
-static gboolean
-is_own (FuzzServer *self,
-        FuzzNode   *node)
-{
-  if (node == NULL || (node->kind != FUZZ_NODE_STREAM && node->kind != FUZZ_NODE_DATAGRAM))
-    return FALSE;
-
-  return self->is_adopted ? node->inode == self->own_inode : node == self->node;
-}
-
 static void
 drop_pending (FuzzServer *self)
 {
@@ -742,21 +578,10 @@ drop_pending (FuzzServer *self)
     }
 }
 
+/* Who waits when the server closes. */
 void
-fuzz_server_expect_close (FuzzServer *self)
+fuzz_server_forget_waiting (FuzzServer *self)
 {
-  if (!self->is_listening)
-    return;
-
-  self->is_listening = FALSE;
-  if (self->unlinks && fuzz_place_is_path (self->place) && is_own (self, fuzz_place_get (self->place)))
-    fuzz_place_set (self->place, NULL);
-  fuzz_node_close (self->node);
-  self->node = NULL;
-  self->name = self->full_name = NULL;
-  self->error = L_SOCKET_ERROR_UNKNOWN;
-  self->is_paused = self->has_failed = FALSE;
-
   for (GList *l = self->accepts.head; l != NULL; l = l->next)
     ((FuzzAccept *) l->data)->is_closed = TRUE;
   g_queue_clear (&self->accepts);
@@ -853,8 +678,8 @@ fuzz_server_show (FuzzServer *self)
   g_signal_connect (self->list, "items-changed", G_CALLBACK (on_items_changed), self);
 }
 
-static void
-check_list (FuzzServer *self)
+void
+fuzz_server_check_list (FuzzServer *self)
 {
   fuzz_server_sweep (self);
   if (self->list == NULL)
@@ -878,7 +703,7 @@ fuzz_server_check (FuzzServer *self,
     return;
 
   check_accessors (self);
-  check_list (self);
+  fuzz_server_check_list (self);
   g_assert_cmpuint (self->errors.length, ==, 0);
   g_assert_cmpuint (self->deciding.length, ==, 0);
   g_assert_cmpuint (self->n_new, ==, 0);

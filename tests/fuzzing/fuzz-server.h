@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 /* What the files of this target share: fuzz-server.c reads the input and calls the library; fuzz-server-place.c knows what
- * has which name, and fuzz-server-client.c who connects there; fuzz-server-model.c follows each server. */
+ * has which name, and fuzz-server-client.c who connects there; fuzz-server-model.c follows each server, as
+ * fuzz-server-listen.c and fuzz-server-connection.c do for it, and fuzz-server-activation.c is the service manager. */
 
 typedef struct _FuzzClient FuzzClient;
 typedef struct _FuzzServer FuzzServer;
@@ -211,6 +212,7 @@ LSocketError fuzz_server_expect_adopt  (FuzzServer     *self,
                                         FuzzNode       *node,
                                         const char     *name);
 void        fuzz_server_expect_close  (FuzzServer      *self);
+void        fuzz_server_forget_waiting (FuzzServer     *self);
 void        fuzz_server_begin_counting (FuzzServer     *self);
 
 void        fuzz_server_take          (FuzzServer      *self,
@@ -230,6 +232,9 @@ void        fuzz_client_treat         (FuzzClient      *self,
 void        fuzz_server_sweep         (FuzzServer      *self);
 /* Somebody waits in the system who should not. */
 gboolean    fuzz_server_is_late       (FuzzServer      *self);
+void        fuzz_server_tell          (FuzzServer      *self,
+                                       char             letter);
+void        fuzz_server_check_list    (FuzzServer      *self);
 void        fuzz_server_check         (FuzzServer      *self,
                                        gboolean         is_quiet);
 void        fuzz_server_check_listen  (gboolean         done,
