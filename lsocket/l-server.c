@@ -504,7 +504,7 @@ install_properties (GObjectClass *object_class)
    *
    * One too many sees that the connection is closed. The program hears of it with [signal@LSocket.Server::error] and
    * %L_SOCKET_ERROR_RESOURCE, once until that user has fewer again. Connections that were there before the limit was set
-   * count only if another limit was set then.
+   * count only if no other limit had been set before it.
    *
    * Since: 1.0
    */
