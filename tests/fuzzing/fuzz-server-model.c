@@ -573,6 +573,13 @@ drop_pending (FuzzServer *self)
 
   while ((client = g_queue_pop_head (&self->pending)) != NULL)
     {
+      /* One that was taken before tells itself, each after the other. */
+      if (client->was_taken)
+        {
+          client->state = FUZZ_CLIENT_TAKEN;
+          continue;
+        }
+
       client->state = FUZZ_CLIENT_OVER;
       give_slot_back (client);
     }
