@@ -217,7 +217,8 @@ l_io_device_fail_writes (LIODevice *self)
   l_io_device_update_output (self);
   g_mutex_unlock (&priv->output.lock);
 
-  g_slist_free_full (tasks, fail_in_turn);
+  if (tasks != NULL)
+    g_slist_free_full (tasks, fail_in_turn);
   if (operation == NULL)
     return;
 

@@ -153,6 +153,8 @@ typedef struct
   guint               n_openings;
   guint               session;            /* counts openings and ends, to notice them after an emission */
 
+  guint               held_props;         /* a bit for each that has changed since l_io_device_hold_notify() */
+  guint               holds_notify : 1;
   guint               in_ready_read : 1;
   guint               in_bytes_written : 1;
   guint               in_writable : 1;
@@ -229,6 +231,15 @@ void              l_io_device_end               (LIODevice     *self);
 void              l_io_device_drop_input        (LIODevice     *self);
 /* Emits about-to-close if the device is open; then, unless a handler changed that, it is closed and its input dropped. */
 void              l_io_device_close             (LIODevice     *self);
+
+/* Between the two the properties that LIODevice changes are not notified, and then each once. GObject has this too, with an
+ * allocation and much else even when nobody listens. */
+void              l_io_device_hold_notify       (LIODevice     *self);
+void              l_io_device_release_notify    (LIODevice     *self);
+/* The same for a subclass, which keeps its bits itself: pspecs[n] for bit n. */
+void              l_io_device_notify_all        (LIODevice     *self,
+                                                 GParamSpec   **pspecs,
+                                                 guint          held_props);
 
 void              l_io_device_set_error_string  (LIODevice     *self,
                                                  const char    *error_string);

@@ -399,6 +399,45 @@ l_io_device_set_reactor (LIODevice *self,
   priv->reactor = reactor;
 }
 
+static void
+notify_or_hold (LIODevice         *self,
+                LIODeviceProperty  property)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  if (priv->holds_notify)
+    priv->held_props |= 1u << property;
+  else
+    g_object_notify_by_pspec (G_OBJECT (self), props[property]);
+}
+
+void
+l_io_device_hold_notify (LIODevice *self)
+{
+  l_io_device_get_private (self)->holds_notify = TRUE;
+}
+
+void
+l_io_device_release_notify (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint held_props = priv->held_props;
+
+  priv->holds_notify = FALSE;
+  priv->held_props = 0;
+  l_io_device_notify_all (self, props, held_props);
+}
+
+void
+l_io_device_notify_all (LIODevice   *self,
+                        GParamSpec **pspecs,
+                        guint        held_props)
+{
+  for (guint property = 1; held_props >> property != 0; property++)
+    if ((held_props >> property & 1) != 0)
+      g_object_notify_by_pspec (G_OBJECT (self), pspecs[property]);
+}
+
 void
 l_io_device_set_error_string (LIODevice  *self,
                               const char *error_string)
@@ -410,13 +449,13 @@ l_io_device_set_error_string (LIODevice  *self,
 
   g_free (priv->error_string);
   priv->error_string = g_strdup (error_string);
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ERROR_STRING]);
+  notify_or_hold (self, PROP_ERROR_STRING);
 }
 
 void
 l_io_device_notify_open_mode (LIODevice *self)
 {
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_OPEN_MODE]);
+  notify_or_hold (self, PROP_OPEN_MODE);
 }
 
 void

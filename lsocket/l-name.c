@@ -128,12 +128,17 @@ static char *
 join (const char *directory,
       const char *name)
 {
+  g_autofree char *trimmed = NULL;
   gsize length = strlen (directory);
+
+  if (!g_str_has_suffix (directory, "/"))
+    return g_strconcat (directory, "/", name, NULL);
 
   while (length > 0 && directory[length - 1] == '/')
     length--;
 
-  return g_strdup_printf ("%.*s/%s", (int) length, directory, name);
+  trimmed = g_strndup (directory, length);
+  return g_strconcat (trimmed, "/", name, NULL);
 }
 
 static char *

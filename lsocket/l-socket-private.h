@@ -48,6 +48,7 @@ struct _LSocketPrivate
 
   guint           n_passed_told;    /* of transport.n_passed */
 
+  guint           held_props;       /* a bit for each property that has changed since l_socket_begin_change() */
   guint           session;          /* counts attempts and adoptions, to notice them after an emission */
   LSocketState    state;
   LSocketError    error;

@@ -107,7 +107,28 @@ is_connection (LSocketState state)
 void
 l_socket_begin_change (LSocket *self)
 {
-  g_object_freeze_notify (G_OBJECT (self));
+  l_io_device_hold_notify (l_socket_get_device (self));
+}
+
+static void
+notify_or_hold (LSocket         *self,
+                LSocketProperty  property)
+{
+  if (l_io_device_get_private (l_socket_get_device (self))->holds_notify)
+    l_socket_get_private (self)->held_props |= 1u << property;
+  else
+    g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[property]);
+}
+
+static void
+release_notify (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  guint held_props = priv->held_props;
+
+  priv->held_props = 0;
+  l_io_device_release_notify (l_socket_get_device (self));
+  l_io_device_notify_all (l_socket_get_device (self), l_socket_props, held_props);
 }
 
 static void
@@ -160,18 +181,13 @@ l_socket_end_change (LSocket      *self,
 {
   LSocketPrivate *priv = l_socket_get_private (self);
   gboolean was_connection = is_connection (priv->state);
-  GObject *object = G_OBJECT (self);
   guint session = priv->session;
 
   set_state (priv, state);
   if (is_connection (state) != was_connection)
-    {
-      g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_ADDRESS]);
-      g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_PEER_CREDENTIALS]);
-      g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_SOCKET_DESCRIPTOR]);
-      g_object_notify_by_pspec (object, l_socket_props[L_SOCKET_PROP_VALID]);
-    }
-  g_object_thaw_notify (object);
+    priv->held_props |= 1u << L_SOCKET_PROP_ADDRESS | 1u << L_SOCKET_PROP_PEER_CREDENTIALS |
+                        1u << L_SOCKET_PROP_SOCKET_DESCRIPTOR | 1u << L_SOCKET_PROP_VALID;
+  release_notify (self);
 
   return tell_state (self, session, state);
 }
@@ -199,7 +215,7 @@ l_socket_set_error (LSocket      *self,
            l_log_get_nick (L_TYPE_SOCKET_ERROR, (int) code), message);
   l_io_device_set_error_string (L_IO_DEVICE (self), message);
   if (is_new)
-    g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_ERROR]);
+    notify_or_hold (self, L_SOCKET_PROP_ERROR);
 }
 
 gboolean
@@ -285,9 +301,9 @@ l_socket_set_names (LSocket    *self,
   l_io_device_unlock (l_socket_get_device (self));
 
   if (is_new_name)
-    g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_SERVER_NAME]);
+    notify_or_hold (self, L_SOCKET_PROP_SERVER_NAME);
   if (is_new_full_name)
-    g_object_notify_by_pspec (G_OBJECT (self), l_socket_props[L_SOCKET_PROP_FULL_SERVER_NAME]);
+    notify_or_hold (self, L_SOCKET_PROP_FULL_SERVER_NAME);
 }
 
 /* The last that is logged of a session tells them once more. */
