@@ -3181,6 +3181,74 @@ test_stream_detached (Fixture       *fixture,
   g_assert_cmpuint (device->n_shutdowns, ==, 0);
 }
 
+/* A stream that is closed in another thread, which is called straight: GIO flushes first, and that notices what ended. */
+
+typedef struct
+{
+  GOutputStream *stream;
+  GThread       *thread;
+  gboolean       closed;
+  GError        *error;
+} Closer;
+
+static gpointer
+close_directly (gpointer user_data)
+{
+  Closer *closer = user_data;
+
+  closer->closed = G_OUTPUT_STREAM_GET_CLASS (closer->stream)->close_fn (closer->stream, NULL, &closer->error);
+  return NULL;
+}
+
+static void
+closer_join (Closer *closer)
+{
+  g_thread_join (g_steal_pointer (&closer->thread));
+  g_object_unref (closer->stream);
+}
+
+static void
+begin_another_session (TestDevice *device)
+{
+  close_and_end (device);
+  l_io_device_set_open (L_IO_DEVICE (device), L_OPEN_MODE_READ_WRITE);
+}
+
+/* Nobody has ended the output of the session that there is. */
+static void
+assert_undisturbed (TestDevice *device)
+{
+  g_assert_cmpuint (device->n_shutdowns, ==, 0);
+  g_assert_true (l_io_device_is_writable (L_IO_DEVICE (device)));
+  device->room = G_MAXSIZE;
+  g_byte_array_set_size (device->sent, 0);
+  write_text (device, "new");
+  settle (device);
+  assert_sent (device, "new");
+}
+
+static void
+test_stream_closed_late (Fixture       *fixture,
+                         gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  Closer closer = { .stream = g_object_ref (g_io_stream_get_output_stream (G_IO_STREAM (device))) };
+
+  g_test_summary ("Another session has begun: in the owner's thread, and in another");
+
+  begin_another_session (device);
+  close_directly (&closer);
+  g_assert_no_error (closer.error);
+  g_assert_true (closer.closed);
+  assert_undisturbed (device);
+
+  closer.thread = g_thread_new ("closer", close_directly, &closer);
+  closer_join (&closer);
+  g_assert_no_error (closer.error);
+  g_assert_true (closer.closed);
+  assert_undisturbed (device);
+}
+
 #define ADD(path, func) g_test_add ("/io-device/" path, Fixture, NULL, setup, func, teardown)
 #define ADD_FUNC(path, func) g_test_add_func ("/io-device/" path, func)
 
@@ -3322,6 +3390,7 @@ main (int   argc,
   ADD ("stream/read-sends", test_stream_read_sends);
   ADD ("stream/write-sends-queue", test_stream_write_sends_queue);
   ADD ("stream/detached", test_stream_detached);
+  ADD ("stream/closed-late", test_stream_closed_late);
 
   return g_test_run ();
 }
