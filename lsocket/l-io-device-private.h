@@ -406,8 +406,13 @@ GPollableReturn   l_io_device_write_through     (LIODevice     *self,
                                                  gsize          n_vectors,
                                                  gsize         *n_written,
                                                  GError       **error);
-/* Takes nothing more, and blocks until everything queued is with the system. */
+/* In another thread than the owner's: take nothing more, and block until everything queued is with the system. The first
+ * whatever session there is, as the device is closed for good; the second only that of the link, whose output it ends. */
 gboolean          l_io_device_finish_output     (LIODevice     *self,
+                                                 GCancellable  *cancellable,
+                                                 GError       **error);
+gboolean          l_io_device_close_output      (LIODevice     *self,
+                                                 LStreamLink   *link,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
 

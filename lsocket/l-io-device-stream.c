@@ -439,18 +439,20 @@ push_rest (LIODevice  *self,
   return result;
 }
 
-gboolean
-l_io_device_finish_output (LIODevice     *self,
-                           GCancellable  *cancellable,
-                           GError       **error)
+/* With the output's lock held, which it lets go of while it waits: then the owner may begin another session, which is
+ * nobody's who closes a stream of this one. */
+static gboolean
+finish_output (LIODevice     *self,
+               LStreamLink   *link,
+               GCancellable  *cancellable,
+               GError       **error)
 {
   LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-  GPollableReturn result;
-  guint n_losses;
+  guint n_losses = output->n_losses;
+  GPollableReturn result = G_POLLABLE_RETURN_OK;
 
-  g_mutex_lock (&output->lock);
-  n_losses = output->n_losses;
-  while ((result = push_rest (self, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
+  while ((link == NULL || !l_stream_link_is_detached (link)) &&
+         (result = push_rest (self, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
     {
       g_autoptr(GCancellable) wake = ref_wake (self, &output->wake);
       gboolean goes_on;
@@ -460,21 +462,52 @@ l_io_device_finish_output (LIODevice     *self,
       g_mutex_lock (&output->lock);
 
       if (!goes_on)
-        {
-          result = G_POLLABLE_RETURN_FAILED;
-          break;
-        }
+        return FALSE;
     }
 
-  if (result == G_POLLABLE_RETURN_OK && output->n_losses != n_losses)
+  if (result == G_POLLABLE_RETURN_FAILED)
+    return FALSE;
+  if (output->n_losses == n_losses)
+    return TRUE;
+
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE, _("The connection ended before everything was sent"));
+  return FALSE;
+}
+
+gboolean
+l_io_device_finish_output (LIODevice     *self,
+                           GCancellable  *cancellable,
+                           GError       **error)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean finished;
+
+  g_mutex_lock (&output->lock);
+  finished = finish_output (self, NULL, cancellable, error);
+  g_mutex_unlock (&output->lock);
+
+  return finished;
+}
+
+gboolean
+l_io_device_close_output (LIODevice     *self,
+                          LStreamLink   *link,
+                          GCancellable  *cancellable,
+                          GError       **error)
+{
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean finished;
+
+  g_mutex_lock (&output->lock);
+  finished = finish_output (self, link, cancellable, error);
+  if (finished && !l_stream_link_is_detached (link))
     {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE,
-                           _("The connection ended before everything was sent"));
-      result = G_POLLABLE_RETURN_FAILED;
+      l_io_device_get_funcs (self)->end_output (self);
+      l_io_device_schedule_flush (self);
     }
   g_mutex_unlock (&output->lock);
 
-  return result == G_POLLABLE_RETURN_OK;
+  return finished;
 }
 
 /* Also when an operation would fail at once. With the direction's lock held. */

@@ -135,28 +135,6 @@ l_stream_link_flush (LStreamLink   *self,
   return l_io_device_stream_write (device, self, NULL, 0, &n_written, TRUE, cancellable, error) == G_POLLABLE_RETURN_OK;
 }
 
-/* The owner may begin another session meanwhile, which is not ours to end. */
-static gboolean
-close_elsewhere (LStreamLink   *self,
-                 LIODevice     *device,
-                 GCancellable  *cancellable,
-                 GError       **error)
-{
-  LIODeviceOutput *output = &l_io_device_get_private (device)->output;
-
-  if (!l_io_device_finish_output (device, cancellable, error))
-    return FALSE;
-
-  g_mutex_lock (&output->lock);
-  if (!l_stream_link_is_detached (self))
-    {
-      l_io_device_get_funcs (device)->end_output (device);
-      l_io_device_schedule_flush (device);
-    }
-  g_mutex_unlock (&output->lock);
-  return TRUE;
-}
-
 gboolean
 l_stream_link_close_output (LStreamLink   *self,
                             GCancellable  *cancellable,
@@ -164,11 +142,12 @@ l_stream_link_close_output (LStreamLink   *self,
 {
   g_autoptr(LIODevice) device = l_stream_link_ref_device (self);
 
-  if (device == NULL || l_stream_link_is_detached (self))
+  if (device == NULL)
     return TRUE;
-
   if (!l_io_device_is_owner (device))
-    return close_elsewhere (self, device, cancellable, error);
+    return l_io_device_close_output (device, self, cancellable, error);
+  if (l_stream_link_is_detached (self))
+    return TRUE;
 
   return l_stream_link_flush (self, cancellable, error) &&
          l_io_device_get_funcs (device)->shutdown_output (device, error);

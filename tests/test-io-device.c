@@ -194,7 +194,7 @@ test_device_wait (LIODevice    *device,
 
   run_hook (self, self->on_wait);
   ready = get_ready (self) & (condition | G_IO_HUP);
-  if (ready == 0 && deadline < 0)
+  if (ready == 0 && deadline < 0 && !g_cancellable_is_cancelled (wake))
     g_error ("This would block for ever");
 
   /* Nothing more will come before the deadline. */
@@ -3201,10 +3201,54 @@ close_directly (gpointer user_data)
 }
 
 static void
+closer_start (Closer     *closer,
+              TestDevice *device)
+{
+  *closer = (Closer) { .stream = g_object_ref (g_io_stream_get_output_stream (G_IO_STREAM (device))) };
+  closer->thread = g_thread_new ("closer", close_directly, closer);
+}
+
+static void
 closer_join (Closer *closer)
 {
   g_thread_join (g_steal_pointer (&closer->thread));
   g_object_unref (closer->stream);
+}
+
+/* It waits, until the test has done something. */
+static GMutex wait_lock;
+static GCond wait_changed;
+static gboolean is_waiting;
+
+static void
+stay_in_wait (TestDevice *device)
+{
+  device->on_wait = NULL;
+
+  g_mutex_lock (&wait_lock);
+  is_waiting = TRUE;
+  g_cond_signal (&wait_changed);
+  while (is_waiting)
+    g_cond_wait (&wait_changed, &wait_lock);
+  g_mutex_unlock (&wait_lock);
+}
+
+static void
+await_wait (void)
+{
+  g_mutex_lock (&wait_lock);
+  while (!is_waiting)
+    g_cond_wait (&wait_changed, &wait_lock);
+  g_mutex_unlock (&wait_lock);
+}
+
+static void
+leave_wait (void)
+{
+  g_mutex_lock (&wait_lock);
+  is_waiting = FALSE;
+  g_cond_signal (&wait_changed);
+  g_mutex_unlock (&wait_lock);
 }
 
 static void
@@ -3246,6 +3290,60 @@ test_stream_closed_late (Fixture       *fixture,
   closer_join (&closer);
   g_assert_no_error (closer.error);
   g_assert_true (closer.closed);
+  assert_undisturbed (device);
+}
+
+static void
+test_stream_closed_meanwhile (Fixture       *fixture,
+                              gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  Closer closer;
+
+  g_test_summary ("While it waits the last is sent, and another session begins, whose output is none of its business");
+
+  device->room = 0;
+  device->on_wait = stay_in_wait;
+  write_text (device, "old");
+  closer_start (&closer, device);
+  await_wait ();
+  device->room = G_MAXSIZE;
+  settle (device);
+  begin_another_session (device);
+  leave_wait ();
+  closer_join (&closer);
+  g_assert_no_error (closer.error);
+  g_assert_true (closer.closed);
+  assert_undisturbed (device);
+}
+
+static void
+test_stream_closed_while_blocked (Fixture       *fixture,
+                                  gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  Closer closer;
+
+  g_test_summary ("While it waits another session begins, which the system takes nothing of: that is not waited for");
+
+  device->room = 0;
+  device->on_wait = stay_in_wait;
+  write_text (device, "lost");
+  closer_start (&closer, device);
+  await_wait ();
+  begin_another_session (device);
+  write_text (device, "kept");
+  settle (device);
+  leave_wait ();
+  closer_join (&closer);
+  g_assert_false (closer.closed);
+  g_assert_error (closer.error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE);
+  g_clear_error (&closer.error);
+  g_assert_cmpuint (device->n_waits, ==, 1);
+
+  device->room = G_MAXSIZE;
+  settle (device);
+  assert_sent (device, "kept");
   assert_undisturbed (device);
 }
 
@@ -3391,6 +3489,8 @@ main (int   argc,
   ADD ("stream/write-sends-queue", test_stream_write_sends_queue);
   ADD ("stream/detached", test_stream_detached);
   ADD ("stream/closed-late", test_stream_closed_late);
+  ADD ("stream/closed-meanwhile", test_stream_closed_meanwhile);
+  ADD ("stream/closed-while-blocked", test_stream_closed_while_blocked);
 
   return g_test_run ();
 }
