@@ -468,6 +468,10 @@ socket_end_output (LIODevice *device)
   LSocketPrivate *priv = l_socket_get_private (L_SOCKET (device));
   int code;
 
+  /* The session is over; what is noted here would be said of the next. */
+  if (priv->transport.descriptor == -1)
+    return;
+
   /* It fails when the peer is gone, which the input tells. */
   l_transport_shutdown_write (&priv->transport, &code);
   g_atomic_int_set (&priv->is_shut_down, TRUE);

@@ -950,6 +950,35 @@ test_close_output (gconstpointer loop)
   link_clear (&link);
 }
 
+static void
+test_close_output_ended (void)
+{
+  g_autoptr(GError) error = NULL;
+  TestRaw raws[2];
+  Worker closer;
+  Link link;
+  Close op = { .link = &link };
+
+  g_test_summary ("That of a session that has ended: the next one is not taken for half-closed");
+
+  link_init (&link, GINT_TO_POINTER (STANDS));
+  link_hang_up (&link);
+  TEST_TURN_UNTIL (l_socket_get_state (link.socket) == L_SOCKET_STATE_UNCONNECTED);
+  worker_start (&closer, close_output, &op);
+  worker_join (&closer, STANDS);
+  g_assert_no_error (op.error);
+  g_assert_true (op.closed);
+
+  test_raw_pair (raws);
+  l_socket_set_socket_descriptor (link.socket, raws[0], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
+  g_assert_no_error (error);
+  test_trace_clear (link.trace);
+  test_raw_close (raws[1]);
+  TEST_TURN_UNTIL (l_socket_get_state (link.socket) == L_SOCKET_STATE_UNCONNECTED);
+  g_assert_true (test_trace_has (link.trace, "error(peer-closed)"));
+  link_clear (&link);
+}
+
 /* Lifetimes */
 
 static gpointer
@@ -1377,6 +1406,7 @@ main (int    argc,
   add_for_loops ("/threads/close/async", test_close_async);
   if (test_is_unix ())
     add_for_loops ("/threads/close/output", test_close_output);
+  test_add ("/threads/close/output-ended", test_close_output_ended);
   test_add ("/threads/drop/socket", test_drop);
   test_add ("/threads/drop/server", test_drop_server);
   test_add ("/threads/get-streams", test_get_streams);
