@@ -90,9 +90,12 @@ typedef struct
   GCancellable  *wake;               /* (owned) (nullable): wakes one of them */
   GInputStream  *stream;             /* (owned) (nullable): made on first use */
 
+  gboolean       discards;           /* what comes is thrown away, to the end of the session */
+
   /* Changed by the owner only */
   gsize          buffer_size;        /* the most that is received ahead; 0: no limit */
-  gboolean       enabled;            /* bytes are received; otherwise only a hang-up is noticed */
+  gboolean       enabled;            /* bytes are received, and told of */
+  gboolean       disregarded;        /* nobody waits for them any more: see l_io_device_disregard_input() */
   gboolean       ended;
   gboolean       held;               /* nothing is received, not even a hang-up: it waits in a server's queue */
   gboolean       parked;             /* until a handler of ready-read has returned: nothing is told of the input */
@@ -159,7 +162,7 @@ typedef struct
   guint               in_bytes_written : 1;
   guint               in_writable : 1;
   guint               in_about_to_close : 1;
-  guint               ready_read_due : 1; /* bytes came while a handler of ready-read ran */
+  guint               ready_read_due : 1; /* bytes came while a handler of ready-read ran, or nobody waited for any */
 } LIODevicePrivate;
 
 /* Where that stands in an instance; GObject's function for it can only be inlined where the type is defined. */
@@ -216,8 +219,10 @@ void              l_io_device_set_opening       (LIODevice     *self,
                                                  LOpenMode      mode);
 void              l_io_device_set_open          (LIODevice     *self,
                                                  LOpenMode      mode);
-void              l_io_device_set_input_enabled (LIODevice     *self,
-                                                 gboolean       input_enabled);
+/* The program has done with it. What comes is taken all the same: the peer may be one that reads when it has written. It
+ * is told of only when the peer hangs up, kept as far as there is room, and thrown away from the first byte on for which
+ * there is none. */
+void              l_io_device_disregard_input   (LIODevice     *self);
 void              l_io_device_set_held          (LIODevice     *self,
                                                  gboolean       held);
 /* No more comes. */
@@ -305,8 +310,9 @@ void              l_io_device_renew_room        (LIODevice     *self);
 /* Tells of it, if there is room. */
 void              l_io_device_announce_room     (LIODevice     *self);
 
-/* With the input's lock held. */
+/* With the input's lock held. What comes is told of; or it is taken, and nobody waits for it. */
 gboolean          l_io_device_can_receive       (LIODevice     *self);
+gboolean          l_io_device_is_disregarded    (LIODevice     *self);
 gsize             l_io_device_get_input_room    (LIODevice     *self);
 gsize             l_io_device_get_available     (LIODevice     *self);
 /* Receives what has come; the condition is what is known of the end. */

@@ -22,6 +22,9 @@
 
 #define MAX_VECTORS 64
 
+/* How much is kept, without a limit of the program's, of what nobody waits for any more. */
+#define MAX_DISREGARDED (64 * 1024)
+
 /* All devices of a thread receive into one piece of memory, which the input buffer of the last one borrows while its
  * handlers run: most leave nothing unread, so nothing is copied. */
 typedef struct
@@ -82,6 +85,14 @@ l_io_device_can_receive (LIODevice *self)
   return input->enabled && !input->ended && !input->held;
 }
 
+gboolean
+l_io_device_is_disregarded (LIODevice *self)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  return input->disregarded && !input->ended && !input->held;
+}
+
 gsize
 l_io_device_get_available (LIODevice *self)
 {
@@ -95,16 +106,19 @@ l_io_device_get_input_room (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize size = l_buffer_get_size (&priv->input.buffer);
+  gsize limit = priv->input.buffer_size;
   gsize room;
 
   /* Who waits elsewhere reads it. */
-  if (priv->input.n_other_reads > 0)
+  if (priv->input.n_other_reads > 0 && !priv->input.disregarded)
     return 0;
+  if (limit == 0 && priv->input.disregarded)
+    limit = MAX_DISREGARDED;
   /* What nobody may read is thrown away, however much it is. */
-  if (priv->input.buffer_size == 0 || (priv->open_mode & L_OPEN_MODE_READ_ONLY) == 0)
+  if (limit == 0 || (priv->open_mode & L_OPEN_MODE_READ_ONLY) == 0)
     return G_MAXSIZE;
 
-  room = priv->input.buffer_size > size ? priv->input.buffer_size - size : 0;
+  room = limit > size ? limit - size : 0;
   return priv->read_operation != NULL ? MAX (room, l_io_device_get_wanted (self)) : room;
 }
 
@@ -151,6 +165,10 @@ l_io_device_update_input (LIODevice *self)
       if (!priv->input.parked)
         wanted |= l_io_device_get_input_room (self) > 0 ? L_IO_RDHUP | G_IO_IN : L_IO_RDHUP;
     }
+  else if (l_io_device_is_disregarded (self))
+    {
+      wanted = priv->input.parked ? G_IO_HUP : G_IO_HUP | G_IO_IN;
+    }
 
   set_condition (self, &priv->condition.input, wanted);
 }
@@ -184,7 +202,7 @@ l_io_device_set_suspended (LIODevice *self,
 /* Input */
 
 /* One read, with the input's lock held; into the memory of who waits for it, or into the scratch memory, which the input
- * buffer borrows then. */
+ * buffer borrows then. n_arrivals counts it, unless it is thrown away. */
 static GPollableReturn
 read_once (LIODevice        *self,
            Scratch          *scratch,
@@ -196,7 +214,7 @@ read_once (LIODevice        *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gsize count = MIN (room, SCRATCH_SIZE);
-  void *target = l_io_device_get_read_target (self, &count);
+  void *target = priv->input.discards ? NULL : l_io_device_get_read_target (self, &count);
   GPollableReturn result;
 
   result = l_io_device_get_funcs (self)->read_data (self, target != NULL ? target : scratch->data, count, n_read, error);
@@ -210,7 +228,7 @@ read_once (LIODevice        *self,
       priv->n_arrivals++;
     }
   /* What nobody may read is thrown away. */
-  else if ((priv->open_mode & L_OPEN_MODE_READ_ONLY) != 0)
+  else if ((priv->open_mode & L_OPEN_MODE_READ_ONLY) != 0 && !priv->input.discards)
     {
       l_buffer_append_borrowed (&priv->input.buffer, scratch->data, *n_read);
       scratch->borrower = self;
@@ -241,6 +259,11 @@ receive_once (LIODevice  *self,
 
   g_mutex_lock (&priv->input.lock);
   room = is_unlimited ? G_MAXSIZE : l_io_device_get_input_room (self);
+  /* Nothing that comes after something that was thrown away is of any use. */
+  if (room == 0 && priv->input.disregarded)
+    priv->input.discards = TRUE;
+  if (priv->input.discards)
+    room = G_MAXSIZE;
   if (room > 0)
     result = read_once (self, scratch, room, n_read, more, &answered, error);
   g_mutex_unlock (&priv->input.lock);
@@ -298,7 +321,7 @@ announce_input (LIODevice *self,
       priv->ready_read_due = FALSE;
       l_io_device_emit_ready_read (self);
     }
-  while (priv->ready_read_due && l_io_device_get_bytes_available (self) > 0);
+  while (priv->ready_read_due && !priv->input.disregarded && l_io_device_get_bytes_available (self) > 0);
   priv->in_ready_read = FALSE;
 
   if (scratch->borrower == self)
@@ -351,12 +374,14 @@ void
 l_io_device_receive (LIODevice    *self,
                      GIOCondition  condition)
 {
+  LIODevicePrivate *priv = l_io_device_get_private (self);
   gboolean is_end = (condition & (L_IO_RDHUP | G_IO_HUP | G_IO_ERR)) != 0;
   Scratch *scratch = get_scratch ();
   gboolean more = TRUE;
 
   for (guint n_reads = 0; is_end || (more && n_reads < MAX_READS); n_reads++)
     {
+      guint n_arrivals = priv->n_arrivals;
       g_autoptr(GError) error = NULL;
       GPollableReturn result;
       gsize n_read;
@@ -377,7 +402,7 @@ l_io_device_receive (LIODevice    *self,
           return;
         }
 
-      if (!announce_and_check (self, scratch))
+      if (priv->n_arrivals != n_arrivals && !announce_and_check (self, scratch))
         return;
     }
 }
@@ -405,22 +430,52 @@ receive_silently (LIODevice    *self,
         (condition & (G_IO_HUP | G_IO_ERR)) != 0);
 }
 
+/* Receives what nobody waits for, and is told of only if the peer hangs up. */
+static void
+receive_disregarded (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
+  gboolean more = TRUE;
+
+  for (guint i = 0; more && i < MAX_READS && priv->session == session && l_io_device_is_disregarded (self); i++)
+    {
+      guint n_arrivals = priv->n_arrivals;
+      g_autoptr(GError) error = NULL;
+      GPollableReturn result;
+      gsize n_read;
+
+      result = receive_once (self, get_scratch (), FALSE, &n_read, &more, &error);
+      if (result == G_POLLABLE_RETURN_FAILED)
+        l_io_device_get_funcs (self)->failed (self, error);
+      /* That alone is no hang-up, and what is queued is still sent. */
+      else if (result == G_POLLABLE_RETURN_OK && n_read == 0)
+        l_io_device_end_input (self);
+      else if (priv->n_arrivals != n_arrivals && answer_reads (self))
+        priv->ready_read_due = TRUE;
+    }
+}
+
 void
 l_io_device_drain_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
   Scratch *scratch = get_scratch ();
   gboolean more;
   gsize n_read;
 
-  while (!priv->input.ended &&
-         receive_once (self, scratch, TRUE, &n_read, &more, NULL) == G_POLLABLE_RETURN_OK && n_read > 0)
-    {
-      guint session = priv->session;
+  if (priv->ready_read_due)
+    announce_and_check (self, scratch);
 
-      announce_and_check (self, scratch);
-      if (priv->session != session)
+  while (priv->session == session && !priv->input.ended)
+    {
+      guint n_arrivals = priv->n_arrivals;
+
+      if (receive_once (self, scratch, TRUE, &n_read, &more, NULL) != G_POLLABLE_RETURN_OK || n_read == 0)
         return;
+      if (priv->n_arrivals != n_arrivals)
+        announce_and_check (self, scratch);
     }
 }
 
@@ -691,6 +746,8 @@ l_io_device_handle_input (LIODevice    *self,
     l_io_device_receive (self, condition);
   else if ((condition & (G_IO_HUP | G_IO_ERR)) != 0)
     l_io_device_get_funcs (self)->input_ended (self, condition);
+  else
+    receive_disregarded (self);
 }
 
 /* The system takes something again. */

@@ -190,6 +190,8 @@ l_io_device_set_open (LIODevice *self,
   if (is_old_output_stream (&priv->output))
     old_output = g_steal_pointer (&priv->output.stream);
   priv->input.enabled = TRUE;
+  priv->input.disregarded = FALSE;
+  priv->input.discards = FALSE;
   priv->input.ended = FALSE;
   priv->input.parked = FALSE;
   priv->output.opening_mode = L_OPEN_MODE_NOT_OPEN;
@@ -205,13 +207,13 @@ l_io_device_set_open (LIODevice *self,
 }
 
 void
-l_io_device_set_input_enabled (LIODevice *self,
-                               gboolean   input_enabled)
+l_io_device_disregard_input (LIODevice *self)
 {
   LIODeviceInput *input = &l_io_device_get_private (self)->input;
 
   g_mutex_lock (&input->lock);
-  input->enabled = input_enabled;
+  input->enabled = FALSE;
+  input->disregarded = TRUE;
   l_io_device_update_input (self);
   l_io_device_wake_input (self);
   g_mutex_unlock (&input->lock);

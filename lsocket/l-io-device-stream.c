@@ -15,6 +15,9 @@
  * memory, and write past an empty output buffer straight from it. In another thread than the owner's nothing is told of
  * that: the owner's loop, when it runs, notices what there is to notice. */
 
+/* What is read at a time of what is thrown away. */
+#define DISCARD_SIZE (16 * 1024)
+
 /* Those who wait in other threads */
 
 static void
@@ -161,7 +164,7 @@ read_some (LIODevice    *self,
       return G_POLLABLE_RETURN_OK;
     }
 
-  if (!priv->input.enabled || priv->input.ended)
+  if (!priv->input.enabled || priv->input.ended || priv->input.discards)
     return G_POLLABLE_RETURN_OK;
 
   return asks ? read_through (self, buffer, count, n_read, error) : G_POLLABLE_RETURN_WOULD_BLOCK;
@@ -439,6 +442,28 @@ push_rest (LIODevice  *self,
   return result;
 }
 
+/* What has come, and from then on whatever comes. FALSE: nothing does any more. */
+static gboolean
+discard_input (LIODevice *self)
+{
+  LIODeviceInput *input = &l_io_device_get_private (self)->input;
+  GPollableReturn result = G_POLLABLE_RETURN_OK;
+  guint8 bytes[DISCARD_SIZE];
+  gsize n_read = 0;
+
+  g_mutex_lock (&input->lock);
+  if (!input->ended)
+    result = l_io_device_get_funcs (self)->read_data (self, bytes, sizeof bytes, &n_read, NULL);
+  if (n_read > 0 && !input->discards)
+    {
+      input->discards = TRUE;
+      l_io_device_wake_input (self);
+    }
+  g_mutex_unlock (&input->lock);
+
+  return n_read > 0 || result == G_POLLABLE_RETURN_WOULD_BLOCK;
+}
+
 /* With the output's lock held, which it lets go of while it waits: then the owner may begin another session, which is
  * nobody's who closes a stream of this one. */
 static gboolean
@@ -455,10 +480,13 @@ finish_output (LIODevice     *self,
          (result = push_rest (self, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
     {
       g_autoptr(GCancellable) wake = ref_wake (self, &output->wake);
+      GIOCondition condition;
       gboolean goes_on;
 
       g_mutex_unlock (&output->lock);
-      goes_on = wait_for (self, G_IO_OUT, cancellable, wake, error);
+      /* The peer may be one that reads when it has written. */
+      condition = link == NULL && discard_input (self) ? G_IO_IN | G_IO_OUT : G_IO_OUT;
+      goes_on = wait_for (self, condition, cancellable, wake, error);
       g_mutex_lock (&output->lock);
 
       if (!goes_on)
@@ -520,5 +548,5 @@ l_io_device_has_something_to_tell (LIODevice    *self,
   if (condition == G_IO_OUT)
     return !priv->output.open;
 
-  return l_io_device_get_available (self) > 0 || !priv->input.enabled || priv->input.ended;
+  return l_io_device_get_available (self) > 0 || !priv->input.enabled || priv->input.ended || priv->input.discards;
 }

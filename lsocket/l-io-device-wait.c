@@ -69,6 +69,8 @@ get_wait_condition (LIODevice *self)
   g_mutex_lock (&priv->input.lock);
   if (l_io_device_can_receive (self))
     condition |= l_io_device_get_input_room (self) > 0 ? L_IO_RDHUP | G_IO_IN : L_IO_RDHUP;
+  else if (l_io_device_is_disregarded (self))
+    condition |= G_IO_IN;
   g_mutex_unlock (&priv->input.lock);
 
   if (l_io_device_get_bytes_to_write (self) > 0 || l_io_device_is_blocked (self))
@@ -108,7 +110,7 @@ l_io_device_wait_turn (LIODevice    *self,
     l_io_device_handle_input (self, condition & ~G_IO_OUT);
 
   /* Bytes that come without end must not keep a wait for something else here. */
-  return deadline < 0 || g_get_monotonic_time () < deadline;
+  return !g_cancellable_is_cancelled (cancellable) && (deadline < 0 || g_get_monotonic_time () < deadline);
 }
 
 static gboolean

@@ -221,7 +221,8 @@ install_properties (GObjectClass *object_class)
    * The most bytes that are received ahead of the program's reading; 0: no limit.
    *
    * A full buffer stops the peer once the system's own buffers are full too. What is peeked at or read in a
-   * transaction still counts. When the peer hangs up, what the system still holds is received beyond the limit.
+   * transaction still counts. When the peer hangs up, what the system still holds is received beyond the limit. While
+   * the device is closing, what comes beyond the limit, or beyond 64 KiB where there is none, is thrown away.
    *
    * Since: 1.0
    */

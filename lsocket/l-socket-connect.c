@@ -236,9 +236,11 @@ l_socket_connect_to_server_sync (LSocket       *self,
  *
  * Ends the connection once everything that was written is handed to the system; at once if it is already.
  *
- * Until then the socket holds a reference to itself, is in the closing state, takes what is written and receives nothing
- * more. What had arrived can still be read afterwards. An attempt to connect that is under way is ended. Without a
- * connection it does nothing.
+ * Until then the socket holds a reference to itself, is in the closing state, takes what is written, and tells nothing more
+ * of what arrives, unless the peer hangs up meanwhile. That is taken all the same, so that two ends that disconnect at the
+ * same time do not wait for each other: as far as [property@LSocket.IODevice:read-buffer-size] allows, 64 KiB without it,
+ * it is kept, and the rest is thrown away. What had arrived can still be read afterwards. An attempt to connect that is
+ * under way is ended. Without a connection it does nothing.
  *
  * Since: 1.0
  */

@@ -110,7 +110,7 @@ send_rest (LSocket *self)
 void
 l_socket_start_closing (LSocket *self)
 {
-  l_io_device_set_input_enabled (l_socket_get_device (self), FALSE);
+  l_io_device_disregard_input (l_socket_get_device (self));
   send_rest (self);
 }
 
@@ -357,7 +357,8 @@ socket_read_data (LIODevice  *device,
   int code = 0;
 
   result = l_transport_read (&priv->transport, buffer, count, n_read, &code);
-  if (result == G_POLLABLE_RETURN_OK)
+  /* What nobody waits for is no progress. */
+  if (result == G_POLLABLE_RETURN_OK && !l_io_device_get_private (device)->input.disregarded)
     priv->n_received += *n_read;
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
     l_error_set_system (error, L_OPERATION_READ, get_display_name (priv), code);

@@ -2655,25 +2655,6 @@ test_signal_ready_read_once (Fixture       *fixture,
 }
 
 static void
-test_signal_input_disabled (Fixture       *fixture,
-                            gconstpointer  unused)
-{
-  TestDevice *device = fixture->device;
-  LIODevice *d = L_IO_DEVICE (device);
-
-  l_io_device_set_input_enabled (d, FALSE);
-  feed (device, "abc");
-  settle (device);
-  assert_log (device, "");
-  g_assert_cmpuint (device->n_reads, ==, 0);
-  g_assert_cmpuint (device->condition, ==, G_IO_HUP);
-
-  l_io_device_set_input_enabled (d, TRUE);
-  settle (device);
-  assert_log (device, "ready-read");
-}
-
-static void
 test_signal_read_channel_finished (Fixture       *fixture,
                                    gconstpointer  unused)
 {
@@ -2681,18 +2662,307 @@ test_signal_read_channel_finished (Fixture       *fixture,
   assert_log (fixture->device, "read-channel-finished");
 }
 
+/* What nobody waits for any more */
+
 static void
-test_signal_drain_input (Fixture       *fixture,
-                         gconstpointer  unused)
+test_disregard_silent (Fixture       *fixture,
+                       gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  LIODevice *d = L_IO_DEVICE (device);
+
+  g_test_summary ("What comes is taken without a word, and told of when the peer goes");
+
+  l_io_device_disregard_input (d);
+  feed (device, "abc");
+  settle (device);
+  g_assert_cmpuint (device->incoming->len, ==, 0);
+  assert_log (device, "");
+  assert_available (device, 3);
+  l_io_device_drain_input (d);
+  assert_log (device, "ready-read");
+  l_io_device_drain_input (d);
+  assert_log (device, "");
+  assert_take (device, "abc");
+}
+
+static void
+test_disregard_drain (Fixture       *fixture,
+                      gconstpointer  unused)
 {
   TestDevice *device = fixture->device;
 
+  g_test_summary ("What the system still holds when the peer goes is taken, however much is allowed");
+
   l_io_device_set_read_buffer_size (L_IO_DEVICE (device), 2);
   feed (device, "abcdef");
-  l_io_device_set_input_enabled (L_IO_DEVICE (device), FALSE);
+  l_io_device_disregard_input (L_IO_DEVICE (device));
   l_io_device_drain_input (L_IO_DEVICE (device));
   assert_log (device, "ready-read");
   assert_take (device, "abcdef");
+}
+
+static void
+test_disregard_full (Fixture       *fixture,
+                     gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  LIODevice *d = L_IO_DEVICE (device);
+
+  g_test_summary ("What is kept is what came first, without a gap");
+
+  l_io_device_set_read_buffer_size (d, 4);
+  feed (device, "ab");
+  settle (device);
+  assert_log (device, "ready-read");
+  l_io_device_disregard_input (d);
+  feed (device, "cdef");
+  settle (device);
+  g_assert_cmpuint (device->incoming->len, ==, 0);
+  assert_take (device, "abcd");
+
+  feed (device, "gh");
+  settle (device);
+  assert_available (device, 0);
+  feed (device, "ij");
+  l_io_device_drain_input (d);
+  assert_available (device, 0);
+  assert_log (device, "");
+}
+
+static void
+test_disregard_full_unread (Fixture       *fixture,
+                            gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  LIODevice *d = L_IO_DEVICE (device);
+
+  g_test_summary ("Nobody is told of what is thrown away");
+
+  l_io_device_set_read_buffer_size (d, 2);
+  feed (device, "ab");
+  settle (device);
+  assert_log (device, "ready-read");
+  l_io_device_disregard_input (d);
+  feed (device, "cd");
+  settle (device);
+  feed (device, "ef");
+  l_io_device_drain_input (d);
+  assert_log (device, "");
+  assert_take (device, "ab");
+}
+
+static void
+test_disregard_flood (Fixture       *fixture,
+                      gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  g_autofree guint8 *bytes = make_bytes (64 * KIB);
+  g_autoptr(GBytes) kept = NULL;
+
+  g_test_summary ("A peer that sends for ever costs no memory, also where the program has set no limit");
+
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  for (guint i = 0; i < 20; i++)
+    {
+      g_byte_array_append (device->incoming, bytes, 64 * KIB);
+      settle (device);
+    }
+  g_assert_cmpuint (device->incoming->len, ==, 0);
+  kept = l_io_device_read_all (L_IO_DEVICE (device), NULL);
+  g_assert_cmpmem (g_bytes_get_data (kept, NULL), g_bytes_get_size (kept), bytes, 64 * KIB);
+}
+
+static void
+test_disregard_ended (Fixture       *fixture,
+                      gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  g_test_summary ("The end of the input alone is no hang-up, and does not keep the loop busy");
+
+  device->room = 0;
+  write_text (device, "rest");
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  feed (device, "abc");
+  device->ended = TRUE;
+  settle (device);
+  assert_log (device, "");
+  g_assert_false (l_io_device_at_end (L_IO_DEVICE (device)));
+  assert_take (device, "abc");
+  g_assert_true (l_io_device_at_end (L_IO_DEVICE (device)));
+
+  device->room = G_MAXSIZE;
+  settle (device);
+  assert_log (device, "bytes-written(4)");
+  device->hung_up = TRUE;
+  deliver (device);
+  assert_log (device, "input-ended");
+}
+
+static void
+store_result (GObject      *source,
+              GAsyncResult *result,
+              gpointer      result_out)
+{
+  *(GAsyncResult **) result_out = g_object_ref (result);
+}
+
+static void
+test_disregard_async (Fixture       *fixture,
+                      gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GBytes) bytes = NULL;
+
+  g_test_summary ("Who had begun to wait for it before gets it, however much that is");
+
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (device), 2);
+  l_io_device_read_bytes_async (L_IO_DEVICE (device), 5, NULL, store_result, &result);
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  feed (device, "abcde");
+  settle (device);
+  g_assert_nonnull (result);
+  bytes = l_io_device_read_bytes_finish (L_IO_DEVICE (device), result, NULL);
+  g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), "abcde", 5);
+  assert_log (device, "");
+}
+
+static void
+test_disregard_async_late (Fixture       *fixture,
+                           gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  GInputStream *stream = g_io_stream_get_input_stream (G_IO_STREAM (device));
+  g_autoptr(GAsyncResult) result = NULL;
+  char buffer[8];
+
+  g_test_summary ("Who begins to wait after something was thrown away gets nothing of what came behind it");
+
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (device), 2);
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  feed (device, "abcde");
+  settle (device);
+  assert_take (device, "ab");
+  g_input_stream_read_async (stream, buffer, sizeof buffer, G_PRIORITY_DEFAULT, NULL, store_result, &result);
+  feed (device, "fgh");
+  device->ended = TRUE;
+  settle (device);
+  g_assert_nonnull (result);
+  g_assert_cmpint (g_input_stream_read_finish (stream, result, NULL), ==, 0);
+}
+
+static void
+set_other_reads (TestDevice *device,
+                 int         change)
+{
+  GMutex *lock = &l_io_device_get_private (L_IO_DEVICE (device))->input.lock;
+
+  g_mutex_lock (lock);
+  l_io_device_add_other_read (L_IO_DEVICE (device), change);
+  g_mutex_unlock (lock);
+}
+
+static void
+test_disregard_other_read (Fixture       *fixture,
+                           gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  g_test_summary ("A source in another context, which was told of the end, is not waited for");
+
+  set_other_reads (device, 1);
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  feed (device, "abc");
+  settle (device);
+  assert_take (device, "abc");
+  set_other_reads (device, -1);
+}
+
+static void
+disregard_in_loop (TestDevice *device)
+{
+  device->on_ready_read = NULL;
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  feed (device, "def");
+  settle (device);
+}
+
+static void
+test_disregard_in_handler (Fixture       *fixture,
+                           gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  g_test_summary ("In the loop that a handler of ready-read runs: it is not told of that when it has returned");
+
+  device->on_ready_read = disregard_in_loop;
+  feed (device, "abc");
+  settle (device);
+  assert_log (device, "ready-read");
+  assert_take (device, "abcdef");
+}
+
+static void
+test_disregard_failed (Fixture       *fixture,
+                       gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  device->read_error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "broken");
+  settle (device);
+  assert_log (device, "failed(broken)");
+}
+
+/* The peer reads when it has been read from. */
+static void
+make_room_once_read (TestDevice *device)
+{
+  device->room = device->incoming->len == 0 ? G_MAXSIZE : 0;
+}
+
+static void
+test_disregard_wait (Fixture       *fixture,
+                     gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  device->room = 0;
+  device->on_wait = make_room_once_read;
+  write_text (device, "ab");
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  feed (device, "theirs");
+  g_assert_true (l_io_device_wait_for_bytes_written (L_IO_DEVICE (device), -1));
+  assert_log (device, "bytes-written(2)");
+  assert_sent (device, "ab");
+}
+
+static GCancellable *flood_cancellable;
+
+static void
+feed_and_cancel (TestDevice *device)
+{
+  feed (device, "more");
+  g_cancellable_cancel (flood_cancellable);
+}
+
+static void
+test_disregard_cancelled (Fixture       *fixture,
+                          gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+
+  g_test_summary ("Who waits can be cancelled, however much comes in");
+
+  flood_cancellable = g_cancellable_new ();
+  device->room = 0;
+  device->on_wait = feed_and_cancel;
+  write_text (device, "ab");
+  l_io_device_disregard_input (L_IO_DEVICE (device));
+  g_assert_false (l_io_device_wait_turn (L_IO_DEVICE (device), -1, flood_cancellable));
+  g_clear_object (&flood_cancellable);
 }
 
 /* Waiting */
@@ -3347,6 +3617,44 @@ test_stream_closed_while_blocked (Fixture       *fixture,
   assert_undisturbed (device);
 }
 
+/* The whole device is closed in another thread. */
+static gpointer
+finish_output (gpointer device)
+{
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true (l_io_device_finish_output (device, NULL, &error));
+  return NULL;
+}
+
+static void
+test_disregard_finished_elsewhere (Fixture       *fixture,
+                                   gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  GInputStream *stream = g_io_stream_get_input_stream (G_IO_STREAM (device));
+  char buffer[8];
+
+  g_test_summary ("It takes what comes, of which the owner is told nothing; what had come before is still there");
+
+  feed (device, "ab");
+  settle (device);
+  assert_log (device, "ready-read");
+  device->room = 0;
+  device->on_wait = make_room_once_read;
+  write_text (device, "rest");
+  feed (device, "theirs");
+  g_thread_join (g_thread_new ("closer", finish_output, device));
+  assert_sent (device, "rest");
+  g_assert_cmpuint (device->incoming->len, ==, 0);
+
+  feed (device, "more");
+  settle (device);
+  assert_log (device, "bytes-written(4)");
+  g_assert_cmpint (g_input_stream_read (stream, buffer, sizeof buffer, NULL, NULL), ==, 2);
+  g_assert_cmpint (g_input_stream_read (stream, buffer, sizeof buffer, NULL, NULL), ==, 0);
+}
+
 #define ADD(path, func) g_test_add ("/io-device/" path, Fixture, NULL, setup, func, teardown)
 #define ADD_FUNC(path, func) g_test_add_func ("/io-device/" path, func)
 
@@ -3457,9 +3765,22 @@ main (int   argc,
   ADD ("signal/closed-in-notify-available", test_signal_closed_in_notify_available);
   ADD ("signal/closed-in-notify-to-write", test_signal_closed_in_notify_to_write);
   ADD ("signal/ready-read-once", test_signal_ready_read_once);
-  ADD ("signal/input-disabled", test_signal_input_disabled);
   ADD ("signal/read-channel-finished", test_signal_read_channel_finished);
-  ADD ("signal/drain-input", test_signal_drain_input);
+
+  ADD ("disregard/silent", test_disregard_silent);
+  ADD ("disregard/drain", test_disregard_drain);
+  ADD ("disregard/full", test_disregard_full);
+  ADD ("disregard/full-unread", test_disregard_full_unread);
+  ADD ("disregard/flood", test_disregard_flood);
+  ADD ("disregard/ended", test_disregard_ended);
+  ADD ("disregard/async", test_disregard_async);
+  ADD ("disregard/async-late", test_disregard_async_late);
+  ADD ("disregard/other-read", test_disregard_other_read);
+  ADD ("disregard/in-handler", test_disregard_in_handler);
+  ADD ("disregard/failed", test_disregard_failed);
+  ADD ("disregard/wait", test_disregard_wait);
+  ADD ("disregard/cancelled", test_disregard_cancelled);
+  ADD ("disregard/finished-elsewhere", test_disregard_finished_elsewhere);
 
   ADD ("wait/ready-read", test_wait_ready_read);
   ADD ("wait/ready-read-at-once", test_wait_ready_read_at_once);

@@ -283,6 +283,7 @@ set (guint8 number,
     {
     case 0:
       l_io_device_set_read_buffer_size (fuzz_get_device (), size);
+      fuzz_subject_limit_input (fuzz_current);
       break;
     case 1:
       l_io_device_set_write_buffer_size (fuzz_get_device (), size);

@@ -89,6 +89,7 @@ typedef struct
   guint64      n_told;       /* by bytes-written */
   gboolean     is_telling;   /* a handler of it runs */
   guint64      transaction;  /* n_consumed at its begin */
+  gsize        limit;        /* the smallest that there was for what is read ahead */
 
   LSocketState state;
   gboolean     is_notified;  /* of the state, without state-changed yet */
@@ -110,6 +111,8 @@ gboolean     fuzz_subject_is_usable   (FuzzSubject *self);
 /* Between two operations, with nothing under way. */
 void         fuzz_subject_check       (FuzzSubject *self);
 guint64      fuzz_subject_get_arrived (FuzzSubject *self);
+/* What may be read ahead has changed. */
+void         fuzz_subject_limit_input (FuzzSubject *self);
 /* From here on what it has read or written may be lost. */
 void         fuzz_subject_drop_input  (FuzzSubject *self);
 void         fuzz_subject_drop_output (FuzzSubject *self);
