@@ -56,7 +56,22 @@ l_server_stop_listening (LServer *self)
   priv->pause = 0;
   l_listener_close (&priv->listener, priv->unlink_on_close);
   clear_names (self);
-  g_queue_clear_full (&priv->pending, g_object_unref);
+}
+
+void
+l_server_drop_pending (GQueue *pending)
+{
+  LSocket *socket;
+
+  while ((socket = g_queue_pop_head (pending)) != NULL)
+    {
+      /* The last reference to a server may go in any thread, the signals come from the owner's. */
+      if (l_io_device_is_owner (L_IO_DEVICE (socket)))
+        l_socket_abort (socket);
+      else
+        l_socket_hang_up (socket);
+      g_object_unref (socket);
+    }
 }
 
 static gboolean
@@ -314,7 +329,6 @@ l_server_close (LServer *self)
 {
   LServerPrivate *priv;
   GQueue pending;
-  LSocket *socket;
 
   g_return_if_fail (L_IS_SERVER (self));
 
@@ -332,11 +346,7 @@ l_server_close (LServer *self)
   l_server_set_error (self, L_SOCKET_ERROR_UNKNOWN, NULL);
   l_server_notify_listening (self);
   l_server_fail_accept_tasks (self);
-  while ((socket = g_queue_pop_head (&pending)) != NULL)
-    {
-      l_socket_abort (socket);
-      g_object_unref (socket);
-    }
+  l_server_drop_pending (&pending);
 
   g_object_thaw_notify (G_OBJECT (self));
   g_object_unref (self);

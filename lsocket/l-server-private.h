@@ -100,6 +100,8 @@ void            l_server_slot_task_func           (LReactorTask  *task);
 
 /* l-server-listen.c */
 void            l_server_stop_listening           (LServer       *self);
+/* Nobody has taken them: they are closed, whoever has a reference. */
+void            l_server_drop_pending             (GQueue        *pending);
 
 /* l-server-accept.c: accepting and handing out. */
 void            l_server_watch_func               (LReactorWatch *watch,

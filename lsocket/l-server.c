@@ -191,6 +191,7 @@ l_server_dispose (GObject *object)
   l_server_stop_listening (self);
   l_server_fail_accept_tasks (self);
   l_server_release_connections (self);
+  l_server_drop_pending (&l_server_get_private (self)->pending);
   g_clear_pointer (&l_server_get_private (self)->slots, l_server_slots_unref);
 
   G_OBJECT_CLASS (l_server_parent_class)->dispose (object);

@@ -1677,6 +1677,45 @@ test_add_pending_closed (void)
   test_raw_close (raw);
 }
 
+static void
+test_add_pending_dropped (void)
+{
+  LServer *server = test_listen ("market");
+  g_autoptr(LSocket) socket = NULL;
+  g_autoptr(TestTrace) trace = NULL;
+  TestRaw raw;
+
+  socket = test_socket_with_raw_peer (&raw);
+  trace = test_trace_new (socket);
+  l_server_add_pending_connection (server, socket);
+  g_object_unref (server);
+  test_trace_assert (trace, "state-changed(unconnected) read-channel-finished disconnected about-to-close");
+  test_assert_raw_read (raw, "$");
+  test_raw_close (raw);
+}
+
+static gpointer
+drop_object (gpointer object)
+{
+  g_object_unref (object);
+  return NULL;
+}
+
+static void
+test_add_pending_dropped_elsewhere (void)
+{
+  LServer *server = test_listen ("market");
+  g_autoptr(LSocket) socket = NULL;
+  TestRaw raw;
+
+  socket = test_socket_with_raw_peer (&raw);
+  l_server_add_pending_connection (server, socket);
+  g_thread_join (g_thread_new ("dropper", drop_object, server));
+  TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED);
+  test_assert_raw_read (raw, "$");
+  test_raw_close (raw);
+}
+
 /* Lifetimes */
 
 static void
@@ -2059,6 +2098,8 @@ main (int   argc,
   test_add ("/server/add-pending/counts", test_add_pending_counts);
 
   test_add ("/server/add-pending/closed", test_add_pending_closed);
+  test_add ("/server/add-pending/dropped", test_add_pending_dropped);
+  test_add ("/server/add-pending/dropped-elsewhere", test_add_pending_dropped_elsewhere);
   test_add ("/server/lifetime/held-until-unconnected", test_lifetime_held_until_unconnected);
   test_add ("/server/lifetime/write-disconnect-unref", test_lifetime_write_disconnect_unref);
   test_add ("/server/lifetime/server-dropped", test_lifetime_server_dropped);
