@@ -435,6 +435,7 @@ static void
 receive_disregarded (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  Scratch *scratch = get_scratch ();
   guint session = priv->session;
   gboolean more = TRUE;
 
@@ -445,7 +446,9 @@ receive_disregarded (LIODevice *self)
       GPollableReturn result;
       gsize n_read;
 
-      result = receive_once (self, get_scratch (), FALSE, &n_read, &more, &error);
+      result = receive_once (self, scratch, FALSE, &n_read, &more, &error);
+      /* No handler takes it now, and the device may be gone before somebody else receives. */
+      return_scratch (scratch);
       if (result == G_POLLABLE_RETURN_FAILED)
         l_io_device_get_funcs (self)->failed (self, error);
       /* That alone is no hang-up, and what is queued is still sent. */

@@ -2881,6 +2881,23 @@ test_disregard_other_read (Fixture       *fixture,
 }
 
 static void
+test_disregard_freed (Fixture       *fixture,
+                      gconstpointer  unused)
+{
+  g_autoptr(TestDevice) other = device_new (L_OPEN_MODE_READ_WRITE);
+
+  g_test_summary ("The device goes with what was kept, and another one receives");
+
+  l_io_device_disregard_input (L_IO_DEVICE (fixture->device));
+  feed (fixture->device, "abc");
+  settle (fixture->device);
+  g_assert_finalize_object (g_steal_pointer (&fixture->device));
+  feed (other, "def");
+  settle (other);
+  assert_take (other, "def");
+}
+
+static void
 disregard_in_loop (TestDevice *device)
 {
   device->on_ready_read = NULL;
@@ -3776,6 +3793,7 @@ main (int   argc,
   ADD ("disregard/async", test_disregard_async);
   ADD ("disregard/async-late", test_disregard_async_late);
   ADD ("disregard/other-read", test_disregard_other_read);
+  ADD ("disregard/freed", test_disregard_freed);
   ADD ("disregard/in-handler", test_disregard_in_handler);
   ADD ("disregard/failed", test_disregard_failed);
   ADD ("disregard/wait", test_disregard_wait);
