@@ -59,6 +59,9 @@ typedef struct
   gboolean (* check)    (LReactor      *self);
   /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */
   void     (* dispatch) (LReactor      *self);
+  /* (nullable): what there is of the condition now, without waiting. */
+  GIOCondition (* look) (gintptr        descriptor,
+                         GIOCondition   condition);
 } LReactorBackend;
 
 struct _LReactor
@@ -79,6 +82,10 @@ struct _LReactor
   guint                  hot_hand;                    /* the next to make way (epoll) */
   LReactorCandidate      candidates[L_REACTOR_N_HOT]; /* for those (epoll) */
   guint                  candidate_hand;              /* the next to be forgotten (epoll) */
+
+  guint64                spin_event_id;               /* of the low-latency watch that was told last; 0: none */
+  guint                  spin_credit;
+  guint                  n_unspun;
 
   GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
   GMainContext          *context;  /* (unowned): owns this source, and is held by who holds the reactor */
@@ -115,6 +122,13 @@ void l_reactor_run_tasks   (LReactor     *self,
                             GQueue       *queue,
                             guint         n_tasks);
 void l_reactor_run_due_tasks (LReactor   *self);
+
+/* l-reactor-spin.c: at the end of a dispatch that has told a low-latency watch. */
+void l_reactor_spin        (LReactor     *self);
+
+/* With the lock held. */
+gboolean l_reactor_is_timer_due (LReactor *self,
+                                 gint64    now);
 
 /* l-reactor-turn.c. With the lock held; only who needs it has it, for each turn asks it, too. */
 void l_reactor_add_turn    (LReactor     *self);

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "l-reactor-backend-private.h"
+#include "l-system-private.h"
 
 /* The portable one: each descriptor stands in the context by itself. Not by g_source_add_unix_fd(): to ask GLib for one of
  * those takes as long as there are many, and to change one wakes the loop. */
@@ -111,6 +112,15 @@ poll_dispatch (LReactor *self)
     }
 }
 
+static GIOCondition
+poll_look (gintptr      descriptor,
+           GIOCondition condition)
+{
+  struct pollfd pfd = { .fd = (int) descriptor, .events = (short) condition };
+
+  return l_system.poll (&pfd, 1, 0) > 0 ? (GIOCondition) pfd.revents : 0;
+}
+
 const LReactorBackend l_reactor_backend_poll = {
   .name = "poll",
   .init = poll_init,
@@ -120,4 +130,5 @@ const LReactorBackend l_reactor_backend_poll = {
   .remove = poll_remove,
   .check = poll_check,
   .dispatch = poll_dispatch,
+  .look = poll_look,
 };

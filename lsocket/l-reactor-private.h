@@ -53,6 +53,7 @@ struct _LReactorWatch
   GIOCondition      condition; /* what it waits for now */
   guint32           slot;      /* 0: not added */
   gintptr           descriptor;
+  gboolean          is_low_latency; /* after an event the loop looks for the next one before it sleeps */
 
 #ifdef G_OS_WIN32
   /* What its operations under way have come to; it begins those that the wanted condition needs. */

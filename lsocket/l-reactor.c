@@ -34,6 +34,15 @@ get_first_timer (LReactor *self)
   return g_sequence_get (g_sequence_get_begin_iter (self->timers));
 }
 
+gboolean
+l_reactor_is_timer_due (LReactor *self,
+                        gint64    now)
+{
+  LReactorTimer *timer = get_first_timer (self);
+
+  return timer != NULL && timer->due <= now;
+}
+
 static gboolean
 is_due (LReactor *self,
         int      *timeout)
@@ -245,6 +254,8 @@ l_reactor_dispatch (GSource     *source,
   self->backend->dispatch (self);
   run_timers (self, n_timers);
   l_reactor_run_due_tasks (self);
+  if (self->spin_event_id != 0)
+    l_reactor_spin (self);
 
   if (!is_default)
     g_main_context_pop_thread_default (self->context);
@@ -468,6 +479,7 @@ l_reactor_dispatch_event (LReactor     *self,
                           GIOCondition  condition)
 {
   LReactorWatch *watch;
+  gboolean is_low_latency;
   GObject *object;
 
   g_mutex_lock (&self->lock);
@@ -479,7 +491,10 @@ l_reactor_dispatch_event (LReactor     *self,
   if (watch == NULL)
     return;
 
+  is_low_latency = watch->is_low_latency;
   watch->func (watch, condition);
+  if (is_low_latency)
+    self->spin_event_id = event_id;
   g_clear_object (&object);
 }
 

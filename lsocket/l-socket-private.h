@@ -109,9 +109,10 @@ typedef enum
   L_SOCKET_PROP_MIN_PROGRESS,
   L_SOCKET_PROP_COUNT_DESCRIPTORS,
   L_SOCKET_PROP_REFUSED_DESCRIPTORS,
+  L_SOCKET_PROP_LOW_LATENCY,
 } LSocketProperty;
 
-extern GParamSpec *l_socket_props[L_SOCKET_PROP_REFUSED_DESCRIPTORS + 1];
+extern GParamSpec *l_socket_props[L_SOCKET_PROP_LOW_LATENCY + 1];
 
 void            l_socket_install_properties      (GObjectClass    *object_class);
 /* l-socket-peer.c: tells if more descriptors were passed. */

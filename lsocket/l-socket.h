@@ -136,6 +136,13 @@ void            l_socket_set_half_open        (LSocket *self,
                                                gboolean half_open);
 
 LSOCKET_AVAILABLE_IN_1_0
+gboolean        l_socket_get_low_latency      (LSocket *self);
+
+LSOCKET_AVAILABLE_IN_1_0
+void            l_socket_set_low_latency      (LSocket *self,
+                                               gboolean low_latency);
+
+LSOCKET_AVAILABLE_IN_1_0
 LPeerPolicy     l_socket_get_peer_policy      (LSocket *self);
 
 LSOCKET_AVAILABLE_IN_1_0

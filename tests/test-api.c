@@ -229,6 +229,7 @@ static const Property socket_properties[] = {
   { "min-progress", NULL, G_TYPE_UINT64, RW, "1" },
   { "count-descriptors", NULL, G_TYPE_BOOLEAN, RW, "FALSE" },
   { "refused-descriptors", NULL, G_TYPE_UINT, R, "0" },
+  { "low-latency", NULL, G_TYPE_BOOLEAN, RW, "FALSE" },
 };
 
 static const Property server_properties[] = {
@@ -696,6 +697,8 @@ check_critical_socket (gpointer self)
   ASSERT_CRITICAL (g_assert_null (l_socket_get_address (self)));
   ASSERT_CRITICAL (g_assert_false (l_socket_get_half_open (self)));
   ASSERT_CRITICAL (l_socket_set_half_open (self, TRUE));
+  ASSERT_CRITICAL (g_assert_false (l_socket_get_low_latency (self)));
+  ASSERT_CRITICAL (l_socket_set_low_latency (self, TRUE));
   ASSERT_CRITICAL (l_socket_get_connect_timeout (self));
   ASSERT_CRITICAL (l_socket_set_connect_timeout (self, 1));
   ASSERT_CRITICAL (g_assert_null (l_socket_get_peer_credentials (self)));

@@ -24,6 +24,7 @@ typedef struct
   guint n_calls;       /* of the table */
   guint n_controls;    /* of them on the epoll set */
   guint n_askew;       /* receptions to within a page, where some processors copy slowly */
+  guint n_looks;       /* at one descriptor */
   guint n_polls;
   guint n_descriptors; /* the most that one of these had */
 } Cost;
@@ -44,7 +45,6 @@ COUNTED (int, accept, (int fd, int flags), (fd, flags))
 COUNTED (ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 COUNTED (int, shutdown, (int fd, int how), (fd, how))
 COUNTED (int, close, (int fd), (fd))
-COUNTED (int, poll, (struct pollfd *fds, nfds_t n_fds, int msecs), (fds, n_fds, msecs))
 COUNTED (int, getsockopt, (int fd, int level, int option, void *value, socklen_t *length),
          (fd, level, option, value, length))
 COUNTED (int, setsockopt, (int fd, int level, int option, const void *value, socklen_t length),
@@ -56,6 +56,21 @@ COUNTED (int, fstat, (int fd, struct stat *status), (fd, status))
 COUNTED (int, fstatat, (int dir, const char *path, struct stat *status, int flags), (dir, path, status, flags))
 COUNTED (int, epoll_wait, (int epoll_fd, struct epoll_event *events, int max_events, int msecs),
          (epoll_fd, events, max_events, msecs))
+
+/* The peer that answers as soon as it is looked for; -1: none */
+static int answering_fd = -1;
+
+static int
+count_poll (struct pollfd *fds,
+            nfds_t         n_fds,
+            int            msecs)
+{
+  cost.n_calls++;
+  cost.n_looks++;
+  if (answering_fd >= 0)
+    g_assert_cmpint (send (answering_fd, "x", 1, 0), ==, 1);
+  return real.poll (fds, n_fds, msecs);
+}
 
 static ssize_t
 count_recv (int    fd,
@@ -421,6 +436,142 @@ test_server (void)
     g_assert_cmpuint (cost.n_descriptors, ==, 3);
 }
 
+typedef struct
+{
+  LSocket *socket;
+  int      peer;
+  guint    n_received;
+  guint    last;       /* after so many the handler ends it */
+  gboolean closes;
+} Spinner;
+
+static void
+on_byte (LSocket *socket,
+         Spinner *spinner)
+{
+  l_io_device_skip (L_IO_DEVICE (socket), G_MAXSSIZE, NULL);
+  if (++spinner->n_received != spinner->last)
+    return;
+
+  answering_fd = -1;
+  if (spinner->closes)
+    l_socket_abort (socket);
+  else
+    l_socket_set_low_latency (socket, FALSE);
+}
+
+static void
+spinner_init (Spinner *spinner,
+              gboolean is_low_latency)
+{
+  g_autoptr(GError) error = NULL;
+  int fds[2];
+
+  memset (spinner, 0, sizeof *spinner);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+  spinner->peer = fds[0];
+  spinner->socket = l_socket_new ();
+  l_socket_set_low_latency (spinner->socket, is_low_latency);
+  l_socket_set_socket_descriptor (spinner->socket, fds[1], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
+  g_assert_no_error (error);
+  g_signal_connect (spinner->socket, "ready-read", G_CALLBACK (on_byte), spinner);
+}
+
+static void
+spinner_clear (Spinner *spinner)
+{
+  answering_fd = -1;
+  g_clear_object (&spinner->socket);
+  g_close (spinner->peer, NULL);
+}
+
+/* Tells one byte, and perhaps what comes meanwhile. */
+static void
+wake_spinner (Spinner *spinner)
+{
+  guint n_received = spinner->n_received;
+
+  g_assert_cmpint (send (spinner->peer, "x", 1, 0), ==, 1);
+  while (spinner->n_received == n_received)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static guint
+count_looking_wakes (gboolean is_low_latency)
+{
+  guint n_looking = 0;
+  Spinner spinner;
+
+  spinner_init (&spinner, is_low_latency);
+  for (guint i = 0; i < N_ROUND_TRIPS; i++)
+    {
+      reset ();
+      wake_spinner (&spinner);
+      n_looking += cost.n_looks > 0;
+    }
+  spinner_clear (&spinner);
+
+  return n_looking;
+}
+
+/* A silent peer costs no more than the probes. */
+static void
+test_spin_in_vain (void)
+{
+  g_assert_cmpuint (count_looking_wakes (FALSE), ==, 0);
+  g_assert_cmpuint (count_looking_wakes (TRUE), <=, N_ROUND_TRIPS / 64);
+}
+
+static gboolean
+on_idle (gpointer has_run)
+{
+  *(gboolean *) has_run = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* What comes meanwhile is told without a turn of the loop, and a peer that never stops keeps nobody else from it. */
+static void
+test_spin (void)
+{
+  gboolean has_run = FALSE;
+  Spinner spinner;
+
+  spinner_init (&spinner, TRUE);
+  answering_fd = spinner.peer;
+  reset ();
+  for (guint i = 0; i < N_ROUND_TRIPS; i++)
+    wake_spinner (&spinner);
+  g_assert_cmpuint (spinner.n_received, >, 2 * cost.n_polls);
+
+  g_idle_add (on_idle, &has_run);
+  while (!has_run)
+    {
+      wake_spinner (&spinner);
+      g_main_context_iteration (NULL, FALSE);
+    }
+  spinner_clear (&spinner);
+}
+
+/* Within a spin a handler closes the socket, or wants no more of it. */
+static void
+test_spin_ends (gconstpointer closes)
+{
+  Spinner spinner;
+
+  spinner_init (&spinner, TRUE);
+  spinner.closes = GPOINTER_TO_INT (closes);
+  spinner.last = 2 * N_ROUND_TRIPS;
+  answering_fd = spinner.peer;
+  while (spinner.n_received < spinner.last)
+    wake_spinner (&spinner);
+
+  reset ();
+  g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (cost.n_looks, ==, 0);
+  g_assert_cmpint (l_socket_is_valid (spinner.socket), ==, !spinner.closes);
+  spinner_clear (&spinner);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -440,6 +591,10 @@ main (int    argc,
   g_test_add_func ("/cost/large-write", test_large_write);
   g_test_add_func ("/cost/connection", test_connection);
   g_test_add_func ("/cost/server", test_server);
+  g_test_add_func ("/cost/spin", test_spin);
+  g_test_add_func ("/cost/spin-in-vain", test_spin_in_vain);
+  g_test_add_data_func ("/cost/spin/closes", GINT_TO_POINTER (TRUE), test_spin_ends);
+  g_test_add_data_func ("/cost/spin/switches-off", GINT_TO_POINTER (FALSE), test_spin_ends);
   status = g_test_run ();
   test_remove_runtime_directory (directory);
 

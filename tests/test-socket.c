@@ -1718,6 +1718,26 @@ test_property_half_open (void)
 }
 
 static void
+test_property_low_latency (void)
+{
+  guint n_notified = 0;
+  gboolean low_latency;
+  Link link;
+
+  link_init_connected (&link);
+  g_assert_false (l_socket_get_low_latency (link.socket));
+  g_signal_connect (link.socket, "notify::low-latency", G_CALLBACK (count_notify), &n_notified);
+  l_socket_set_low_latency (link.socket, 2);
+  l_socket_set_low_latency (link.socket, TRUE);
+  g_object_get (link.socket, "low-latency", &low_latency, NULL);
+  g_assert_cmpint (low_latency, ==, TRUE);
+  g_assert_cmpuint (n_notified, ==, 1);
+  g_object_set (link.socket, "low-latency", FALSE, NULL);
+  g_assert_cmpuint (n_notified, ==, 2);
+  link_clear (&link);
+}
+
+static void
 test_property_connect_timeout (void)
 {
   g_autoptr(LSocket) socket = l_socket_new ();
@@ -3167,6 +3187,7 @@ add_properties (void)
 
   test_add ("/socket/property/options", test_property_options);
   test_add ("/socket/property/half-open", test_property_half_open);
+  test_add ("/socket/property/low-latency", test_property_low_latency);
   test_add ("/socket/property/connect-timeout", test_property_connect_timeout);
   test_add ("/socket/property/error", test_property_error);
   test_add ("/socket/property/notify", test_property_notify);
