@@ -11,7 +11,8 @@
 
 #define SPIN_US     30  /* after an event */
 #define DISPATCH_US 500 /* in one dispatch: other sources wait as long */
-#define MAX_CREDIT  8
+#define MAX_CREDIT  16
+#define PRICE       4   /* of one in vain, which costs about as many times what one that is not saves */
 #define PROBE       128 /* without credit each so many wakes try */
 
 static LReactorWatch *
@@ -89,7 +90,7 @@ l_reactor_spin (LReactor *self)
       self->spin_event_id = 0;
       if (!look (self, event_id, MIN (now + SPIN_US, start + DISPATCH_US)))
         {
-          self->spin_credit -= self->spin_credit > 0;
+          self->spin_credit -= MIN (self->spin_credit, PRICE);
           break;
         }
 

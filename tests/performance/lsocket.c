@@ -68,6 +68,7 @@ on_new_connection (LServer  *server,
 
   while ((socket = l_server_next_pending_connection (server)) != NULL)
     {
+      l_socket_set_low_latency (socket, ((PerformanceRun *) g_object_get_data (G_OBJECT (server), "run"))->low_latency);
       g_signal_connect (socket, "ready-read", on_ready_read, g_object_get_data (G_OBJECT (server), "run"));
       g_signal_connect (socket, "disconnected", G_CALLBACK (g_object_unref), NULL);
     }
@@ -151,6 +152,7 @@ connect_socket (void)
 
   l_socket_connect_to_server_sync (socket, client.run->name, L_OPEN_MODE_READ_WRITE, NULL, &error);
   g_assert_no_error (error);
+  l_socket_set_low_latency (socket, client.run->low_latency);
 
   return socket;
 }

@@ -19,6 +19,7 @@ typedef struct
   guint8     *message;  /* memory of its own, which nobody changes */
   guint       n_idle;   /* how many connections have nothing to do */
   guint       n_active; /* how many have a message under way */
+  gboolean    low_latency; /* LSocket's property */
   const char *name;     /* the server's, as LSocket has names */
   const char *path;     /* the same, as the others have it; NULL on Windows */
 } PerformanceRun;
