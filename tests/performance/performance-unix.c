@@ -110,7 +110,7 @@ performance_connect (const PerformanceRun *run)
 }
 
 static void
-pin (void)
+pin (guint n_left_out)
 {
   cpu_set_t allowed, one;
 
@@ -119,7 +119,7 @@ pin (void)
     g_error ("sched_getaffinity: %s", g_strerror (errno));
 
   for (int i = 0; i < CPU_SETSIZE && CPU_COUNT (&one) == 0; i++)
-    if (CPU_ISSET (i, &allowed))
+    if (CPU_ISSET (i, &allowed) && n_left_out-- == 0)
       CPU_SET (i, &one);
 
   if (sched_setaffinity (0, sizeof one, &one) < 0)
@@ -159,7 +159,7 @@ start (PerformanceFunc       func,
     return pid;
 
   close (ready[other_end]);
-  pin ();
+  pin (run->is_apart && other_end == 1 ? 1 : 0);
   if (other_end == 1)
     await_server ();
   func (run);

@@ -65,6 +65,7 @@ parse (int              *argc,
     { "count", 'n', 0, G_OPTION_ARG_INT, &count, "How many operations (10000)", "NUMBER" },
     { "size", 's', 0, G_OPTION_ARG_INT, &size, "Of a message (64)", "BYTES" },
     { "low-latency", 0, 0, G_OPTION_ARG_NONE, &run->low_latency, "With LSocket's property low-latency", NULL },
+    { "apart", 0, 0, G_OPTION_ARG_NONE, &run->is_apart, "Each process on a processor of its own", NULL },
     { "idle", 'i', 0, G_OPTION_ARG_INT, &n_idle, "Beside so many connections that have nothing to do (0)", "NUMBER" },
     { "active", 'a', 0, G_OPTION_ARG_INT, &n_active, "On so many connections (1)", "NUMBER" },
     G_OPTION_ENTRY_NULL

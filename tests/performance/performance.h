@@ -20,6 +20,7 @@ typedef struct
   guint       n_idle;   /* how many connections have nothing to do */
   guint       n_active; /* how many have a message under way */
   gboolean    low_latency; /* LSocket's property */
+  gboolean    is_apart;    /* each process has a processor, of two that must be there */
   const char *name;     /* the server's, as LSocket has names */
   const char *path;     /* the same, as the others have it; NULL on Windows */
 } PerformanceRun;
