@@ -60,8 +60,8 @@ typedef struct
   /* Calls l_reactor_dispatch_event() for what is ready, in one bounded round, without waiting. */
   void     (* dispatch) (LReactor      *self);
   /* (nullable): what there is of the condition now, without waiting. */
-  GIOCondition (* look) (gintptr        descriptor,
-                         GIOCondition   condition);
+  GIOCondition (* look) (gintptr       descriptor,
+                         GIOCondition  condition);
 } LReactorBackend;
 
 struct _LReactor
@@ -122,6 +122,10 @@ void l_reactor_run_tasks   (LReactor     *self,
                             GQueue       *queue,
                             guint         n_tasks);
 void l_reactor_run_due_tasks (LReactor   *self);
+
+/* l-reactor-poll.c: what look() does where there is poll(). */
+GIOCondition l_reactor_look (gintptr      descriptor,
+                             GIOCondition condition);
 
 /* l-reactor-spin.c: at the end of a dispatch that has told a low-latency watch. */
 void l_reactor_spin        (LReactor     *self);

@@ -437,13 +437,6 @@ dispatch_set (LReactor *self)
     l_reactor_dispatch_event (self, events[i].data.u64, events[i].events);
 }
 
-static GIOCondition
-epoll_look (gintptr      descriptor,
-            GIOCondition condition)
-{
-  return l_reactor_backend_poll.look (descriptor, condition);
-}
-
 static void
 epoll_dispatch (LReactor *self)
 {
@@ -470,5 +463,5 @@ const LReactorBackend l_reactor_backend_epoll = {
   .prepare = epoll_prepare,
   .check = epoll_check,
   .dispatch = epoll_dispatch,
-  .look = epoll_look,
+  .look = l_reactor_look,
 };

@@ -112,9 +112,9 @@ poll_dispatch (LReactor *self)
     }
 }
 
-static GIOCondition
-poll_look (gintptr      descriptor,
-           GIOCondition condition)
+GIOCondition
+l_reactor_look (gintptr      descriptor,
+                GIOCondition condition)
 {
   struct pollfd pfd = { .fd = (int) descriptor, .events = (short) condition };
 
@@ -130,5 +130,5 @@ const LReactorBackend l_reactor_backend_poll = {
   .remove = poll_remove,
   .check = poll_check,
   .dispatch = poll_dispatch,
-  .look = poll_look,
+  .look = l_reactor_look,
 };

@@ -40,8 +40,8 @@ get_wish (LReactor     *self,
 
   g_mutex_lock (&self->lock);
   watch = get_watch (self, event_id);
-  is_busy = !g_queue_is_empty (&self->tasks) || !g_queue_is_empty (&self->later) || !g_queue_is_empty (&self->soon)
-            || l_reactor_is_timer_due (self, now);
+  is_busy = !g_queue_is_empty (&self->tasks) || !g_queue_is_empty (&self->later) || !g_queue_is_empty (&self->soon) ||
+            l_reactor_is_timer_due (self, now);
   *descriptor = watch != NULL ? watch->descriptor : -1;
   *condition = watch != NULL ? watch->condition : 0;
   g_mutex_unlock (&self->lock);
