@@ -10,7 +10,9 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "lsocket/l-reactor-private.h"
 #include "lsocket/l-system-private.h"
 #include "test-talk.h"
 
@@ -60,6 +62,9 @@ COUNTED (int, epoll_wait, (int epoll_fd, struct epoll_event *events, int max_eve
 /* The peer that answers as soon as it is looked for; -1: none */
 static int answering_fd = -1;
 
+/* What happens meanwhile, once */
+static void (* on_look) (void);
+
 static int
 count_poll (struct pollfd *fds,
             nfds_t         n_fds,
@@ -67,6 +72,8 @@ count_poll (struct pollfd *fds,
 {
   cost.n_calls++;
   cost.n_looks++;
+  if (on_look != NULL)
+    g_steal_pointer (&on_look) ();
   if (answering_fd >= 0)
     g_assert_cmpint (send (answering_fd, "x", 1, 0), ==, 1);
   return real.poll (fds, n_fds, msecs);
@@ -436,28 +443,40 @@ test_server (void)
     g_assert_cmpuint (cost.n_descriptors, ==, 3);
 }
 
-typedef struct
+typedef struct _Spinner Spinner;
+typedef void (* SpinnerFunc) (Spinner *spinner);
+
+struct _Spinner
 {
-  LSocket *socket;
-  int      peer;
-  guint    n_received;
-  guint    last;       /* after so many the handler ends it */
-  gboolean closes;
-} Spinner;
+  LSocket    *socket;
+  int         peer;
+  int         free_descriptor; /* the next, when it began */
+  guint       n_received;
+  SpinnerFunc func;            /* (nullable): called once, from a handler within a spin */
+};
 
 static void
 on_byte (LSocket *socket,
          Spinner *spinner)
 {
   l_io_device_skip (L_IO_DEVICE (socket), G_MAXSSIZE, NULL);
-  if (++spinner->n_received != spinner->last)
+  spinner->n_received++;
+  if (spinner->func == NULL || cost.n_looks == 0)
     return;
 
   answering_fd = -1;
-  if (spinner->closes)
-    l_socket_abort (socket);
-  else
-    l_socket_set_low_latency (socket, FALSE);
+  g_steal_pointer (&spinner->func) (spinner);
+}
+
+static int
+get_free_descriptor (void)
+{
+  int fd = dup (STDERR_FILENO);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_close (fd, NULL);
+
+  return fd;
 }
 
 static void
@@ -468,9 +487,10 @@ spinner_init (Spinner *spinner,
   int fds[2];
 
   memset (spinner, 0, sizeof *spinner);
+  spinner->socket = l_socket_new ();
+  spinner->free_descriptor = get_free_descriptor ();
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
   spinner->peer = fds[0];
-  spinner->socket = l_socket_new ();
   l_socket_set_low_latency (spinner->socket, is_low_latency);
   l_socket_set_socket_descriptor (spinner->socket, fds[1], L_SOCKET_STATE_CONNECTED, L_OPEN_MODE_READ_WRITE, &error);
   g_assert_no_error (error);
@@ -483,6 +503,7 @@ spinner_clear (Spinner *spinner)
   answering_fd = -1;
   g_clear_object (&spinner->socket);
   g_close (spinner->peer, NULL);
+  g_assert_cmpint (get_free_descriptor (), ==, spinner->free_descriptor);
 }
 
 /* Tells one byte, and perhaps what comes meanwhile. */
@@ -552,24 +573,157 @@ test_spin (void)
   spinner_clear (&spinner);
 }
 
-/* Within a spin a handler closes the socket, or wants no more of it. */
 static void
-test_spin_ends (gconstpointer closes)
+abort_socket (Spinner *spinner)
 {
+  l_socket_abort (spinner->socket);
+}
+
+static void
+switch_off (Spinner *spinner)
+{
+  l_socket_set_low_latency (spinner->socket, FALSE);
+}
+
+static void
+drop_socket (Spinner *spinner)
+{
+  g_clear_object (&spinner->socket);
+}
+
+/* Calls it from a handler within a spin; the count of looks is that of this one. */
+static void
+call_in_spin (Spinner     *spinner,
+              SpinnerFunc  func)
+{
+  spinner->func = func;
+  answering_fd = spinner->peer;
+  while (spinner->func != NULL)
+    {
+      reset ();
+      wake_spinner (spinner);
+    }
+}
+
+/* A handler closes the socket, wants no more of it, or drops it. */
+static void
+test_spin_ends (gconstpointer func)
+{
+  LSocket *socket;
   Spinner spinner;
 
   spinner_init (&spinner, TRUE);
-  spinner.closes = GPOINTER_TO_INT (closes);
-  spinner.last = 2 * N_ROUND_TRIPS;
-  answering_fd = spinner.peer;
-  while (spinner.n_received < spinner.last)
-    wake_spinner (&spinner);
+  socket = spinner.socket;
+  g_object_add_weak_pointer (G_OBJECT (socket), (gpointer *) &socket);
+  call_in_spin (&spinner, *(const SpinnerFunc *) func);
 
   reset ();
   g_main_context_iteration (NULL, FALSE);
   g_assert_cmpuint (cost.n_looks, ==, 0);
-  g_assert_cmpint (l_socket_is_valid (spinner.socket), ==, !spinner.closes);
+  g_assert_true (socket == spinner.socket);
+  g_clear_weak_pointer (&socket);
   spinner_clear (&spinner);
+}
+
+static void
+run_loop (Spinner *spinner)
+{
+  g_assert_cmpint (send (spinner->peer, "x", 1, 0), ==, 1);
+  while (l_io_device_get_bytes_available (L_IO_DEVICE (spinner->socket)) == 0)
+    g_main_context_iteration (NULL, TRUE);
+  l_io_device_skip (L_IO_DEVICE (spinner->socket), G_MAXSSIZE, NULL);
+}
+
+/* A handler runs a loop until the next byte is there; then all goes on. */
+static void
+test_spin_nested (void)
+{
+  Spinner spinner;
+
+  spinner_init (&spinner, TRUE);
+  for (guint i = 0; i < 3; i++)
+    call_in_spin (&spinner, run_loop);
+  wake_spinner (&spinner);
+  spinner_clear (&spinner);
+}
+
+static LReactor *reactor;
+static LReactorTask task;
+static LReactorTimer timer;
+static guint n_run;
+
+static void
+on_task (LReactorTask *which)
+{
+  n_run++;
+}
+
+static void
+on_timer (LReactorTimer *which)
+{
+  n_run++;
+}
+
+static void
+set_due_timer (void)
+{
+  l_reactor_set_timer (reactor, &timer, g_get_monotonic_time ());
+}
+
+static gpointer
+queue_task (gpointer unused)
+{
+  l_reactor_queue_task (reactor, &task);
+  return NULL;
+}
+
+static void
+queue_task_elsewhere (void)
+{
+  g_thread_join (g_thread_new ("elsewhere", queue_task, NULL));
+}
+
+/* Other work that comes meanwhile ends it. */
+static void
+test_spin_yields (gconstpointer func)
+{
+  Spinner spinner;
+
+  spinner_init (&spinner, TRUE);
+  reactor = l_reactor_ref_thread_default ();
+  task.func = on_task;
+  timer.func = on_timer;
+  n_run = 0;
+
+  on_look = *(void (* const *) (void)) func;
+  while (on_look != NULL)
+    {
+      reset ();
+      wake_spinner (&spinner);
+    }
+  g_assert_cmpuint (cost.n_looks, ==, 1);
+
+  while (n_run == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (n_run, ==, 1);
+  g_clear_pointer (&reactor, l_reactor_unref);
+  spinner_clear (&spinner);
+}
+
+static void
+add_spins (void)
+{
+  static const SpinnerFunc ends[] = { abort_socket, switch_off, drop_socket };
+  static void (* const works[]) (void) = { set_due_timer, queue_task_elsewhere };
+
+  g_test_add_func ("/cost/spin", test_spin);
+  g_test_add_func ("/cost/spin/in-vain", test_spin_in_vain);
+  g_test_add_func ("/cost/spin/nested", test_spin_nested);
+  g_test_add_data_func ("/cost/spin/aborts", &ends[0], test_spin_ends);
+  g_test_add_data_func ("/cost/spin/switches-off", &ends[1], test_spin_ends);
+  g_test_add_data_func ("/cost/spin/drops", &ends[2], test_spin_ends);
+  g_test_add_data_func ("/cost/spin/timer", &works[0], test_spin_yields);
+  g_test_add_data_func ("/cost/spin/task", &works[1], test_spin_yields);
 }
 
 int
@@ -591,10 +745,7 @@ main (int    argc,
   g_test_add_func ("/cost/large-write", test_large_write);
   g_test_add_func ("/cost/connection", test_connection);
   g_test_add_func ("/cost/server", test_server);
-  g_test_add_func ("/cost/spin", test_spin);
-  g_test_add_func ("/cost/spin-in-vain", test_spin_in_vain);
-  g_test_add_data_func ("/cost/spin/closes", GINT_TO_POINTER (TRUE), test_spin_ends);
-  g_test_add_data_func ("/cost/spin/switches-off", GINT_TO_POINTER (FALSE), test_spin_ends);
+  add_spins ();
   status = g_test_run ();
   test_remove_runtime_directory (directory);
 
