@@ -46,7 +46,7 @@ class Bench:
         self.report = []
 
     def command(self, peer, workload, count, **options):
-        arguments = [f'--{name}={value}' for name, value in options.items()]
+        arguments = [f'--{name}' if value is True else f'--{name}={value}' for name, value in options.items()]
         return [os.path.join(self.directory, f'performance-{peer}'), workload, f'--count={count}', *arguments]
 
     @staticmethod
@@ -172,6 +172,21 @@ def compare_active(bench):
     bench.table(['', *cases], list(table.values()))
 
 
+def compare_low_latency(bench, count):
+    def compare_places(title, candidates, **place):
+        bench.say(f'## {title}')
+        results = bench.measure({name: bench.command(peer, 'ping', count, **options, **place)
+                                 for name, (peer, options) in candidates.items()})
+        bench.table(['', 'us', 'CPU us'],
+                    [[name, f'{result["wall"]:.2f}', f'{result["cpu"]:.2f}'] for name, result in results.items()])
+
+    others = {PEERS[peer]: (peer, {}) for peer in ('epoll', 'uv')}
+    own = {PEERS['lsocket']: ('lsocket', {}), 'LSocket, low-latency': ('lsocket', {'low-latency': True})}
+    if len(os.sched_getaffinity(0)) >= 2:
+        compare_places('Round trips of 64 bytes, each process on a processor of its own', {**others, **own}, apart=True)
+    compare_places('Round trips of 64 bytes with low-latency, both processes on one processor', own)
+
+
 def compare_streams(bench, count, counted):
     bench.say('## Round trips of 64 bytes over GIO streams', 'Read with g_input_stream_read_async().')
     workloads = {'ping': 'g_output_stream_write_all_async()', 'vectors': 'g_output_stream_writev_async()'}
@@ -260,9 +275,11 @@ def main():
     quick = arguments.quick
 
     bench.say('# LSocket and its peers', read_environment(), f'Medians of {bench.rounds} runs in turn; both processes on one '
-              'processor; CPU, system calls and instructions of server and client together, for one operation.')
+              'processor, where nothing else is said; CPU, system calls and instructions of server and client together, for '
+              'one operation.')
     loops = ['epoll', 'glib', 'uv', 'lsocket', 'lsocket-streams', 'gio', 'qt']
     compare(bench, 'Round trips of 64 bytes', 'ping', ['epoll', 'raw', *loops[1:]], 2000 if quick else 20000, 200 if quick else 1000)
+    compare_low_latency(bench, 2000 if quick else 20000)
     compare_streams(bench, 2000 if quick else 20000, 200 if quick else 1000)
     compare_connections(bench)
     compare_active(bench)

@@ -110,8 +110,9 @@ performance_connect (const PerformanceRun *run)
 }
 
 static void
-pin (guint n_left_out)
+pin (gboolean is_second)
 {
+  guint n_left_out = is_second ? 1 : 0;
   cpu_set_t allowed, one;
 
   CPU_ZERO (&one);
@@ -122,6 +123,8 @@ pin (guint n_left_out)
     if (CPU_ISSET (i, &allowed) && n_left_out-- == 0)
       CPU_SET (i, &one);
 
+  if (CPU_COUNT (&one) == 0)
+    g_error ("There is one processor only");
   if (sched_setaffinity (0, sizeof one, &one) < 0)
     g_error ("sched_setaffinity: %s", g_strerror (errno));
 }
@@ -159,7 +162,7 @@ start (PerformanceFunc       func,
     return pid;
 
   close (ready[other_end]);
-  pin (run->is_apart && other_end == 1 ? 1 : 0);
+  pin (run->is_apart && other_end == 1);
   if (other_end == 1)
     await_server ();
   func (run);

@@ -53,12 +53,19 @@ map_cost (void)
 }
 
 static void
-pin (void)
+pin (gboolean is_second)
 {
   DWORD_PTR allowed, all;
 
-  if (!GetProcessAffinityMask (GetCurrentProcess (), &allowed, &all) ||
-      !SetProcessAffinityMask (GetCurrentProcess (), allowed & -allowed))
+  if (!GetProcessAffinityMask (GetCurrentProcess (), &allowed, &all))
+    fail ("GetProcessAffinityMask");
+
+  /* Without its lowest bit */
+  if (is_second)
+    allowed &= allowed - 1;
+  if (allowed == 0)
+    g_error ("There is one processor only");
+  if (!SetProcessAffinityMask (GetCurrentProcess (), allowed & -allowed))
     fail ("SetProcessAffinityMask");
 }
 
@@ -132,7 +139,7 @@ performance_run (const PerformanceWorkload *workload,
     }
 
   map_cost ();
-  pin ();
+  pin (run->is_apart && g_str_equal (role, "client"));
   if (g_str_equal (role, "server"))
     {
       workload->serve (run);
