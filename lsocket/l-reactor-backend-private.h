@@ -84,8 +84,8 @@ struct _LReactor
   guint                  candidate_hand;              /* the next to be forgotten (epoll) */
 
   guint64                spin_event_id;               /* of the low-latency watch that was told last; 0: none */
-  guint                  spin_credit;
-  guint                  n_unspun;
+  guint                  spin_debt;                   /* grows with what was in vain */
+  guint                  n_unspun;                    /* counts the wakes that looked for nothing because of it */
 
   GMutex                 lock;     /* of what follows, and of the backend's calls except dispatch() */
   GMainContext          *context;  /* (unowned): owns this source, and is held by who holds the reactor */

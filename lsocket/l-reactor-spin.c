@@ -11,9 +11,9 @@
 
 #define SPIN_US     30  /* after an event */
 #define DISPATCH_US 500 /* in one dispatch: other sources wait as long */
-#define MAX_CREDIT  16
+#define MAX_DEBT    16
 #define PRICE       4   /* of one in vain, which costs about as many times what one that is not saves */
-#define PROBE       128 /* without credit each so many wakes try */
+#define PROBE       512 /* with the whole debt one of so many wakes tries */
 
 static LReactorWatch *
 get_watch (LReactor *self,
@@ -75,7 +75,7 @@ look (LReactor *self,
 static gboolean
 may_spin (LReactor *self)
 {
-  return self->spin_credit > 0 || ++self->n_unspun % PROBE == 0;
+  return self->spin_debt < MAX_DEBT || ++self->n_unspun % PROBE == 0;
 }
 
 void
@@ -90,11 +90,11 @@ l_reactor_spin (LReactor *self)
       self->spin_event_id = 0;
       if (!look (self, event_id, MIN (now + SPIN_US, start + DISPATCH_US)))
         {
-          self->spin_credit -= MIN (self->spin_credit, PRICE);
+          self->spin_debt = MIN (self->spin_debt + PRICE, MAX_DEBT);
           break;
         }
 
-      self->spin_credit = MIN (self->spin_credit + 1, MAX_CREDIT);
+      self->spin_debt -= MIN (self->spin_debt, 1);
       l_reactor_run_due_tasks (self);
       now = g_get_monotonic_time ();
     }
