@@ -67,13 +67,13 @@ runTests({
     },
 
     'socket/properties'() {
-        const socket = new LSocket.Socket({connect_timeout: 5, half_open: true, read_buffer_size: 10});
+        const socket = new LSocket.Socket({connect_timeout: 5, half_open: true, low_latency: true, read_buffer_size: 10});
         assertEqual([socket.state, socket.error, socket.error_string, socket.valid, socket.socket_descriptor],
             [SocketState.UNCONNECTED, SocketError.UNKNOWN, null, false, -1]);
         assertEqual([socket.server_name, socket.full_server_name, socket.address], [null, null, null]);
         assertEqual([socket.open_mode, socket.bytes_available, socket.bytes_to_write], [OpenMode.NOT_OPEN, 0, 0]);
-        assertEqual([socket.connect_timeout, socket.half_open, socket.read_buffer_size, socket.write_buffer_size],
-            [5, true, 10, 0]);
+        assertEqual([socket.connect_timeout, socket.half_open, socket.low_latency], [5, true, true]);
+        assertEqual([socket.read_buffer_size, socket.write_buffer_size], [10, 0]);
         socket.options = SocketOptions.TEMP_DIRECTORY;
         socket.writeBufferSize = 20;
         assertEqual([socket.get_options(), socket.get_write_buffer_size()], [SocketOptions.TEMP_DIRECTORY, 20]);
@@ -85,10 +85,11 @@ runTests({
         socket.set_options(SocketOptions.NONE);
         socket.set_connect_timeout(1000);
         socket.set_half_open(false);
+        socket.set_low_latency(true);
         socket.set_read_buffer_size(100);
         socket.set_write_buffer_size(100);
-        assertEqual([socket.get_connect_timeout(), socket.get_half_open(), socket.get_read_buffer_size()],
-            [1000, false, 100]);
+        assertEqual([socket.get_connect_timeout(), socket.get_half_open(), socket.get_low_latency()], [1000, false, true]);
+        assertEqual(socket.get_read_buffer_size(), 100);
         await socket.connect_to_server_async('market');
         assertEqual([socket.get_state(), socket.is_valid(), socket.is_open(), socket.is_readable(),
             socket.is_writable(), socket.is_sequential()], [SocketState.CONNECTED, true, true, true, true, true]);

@@ -81,6 +81,7 @@ void test_properties () {
 	var socket = new LSocket.Socket () {
 		connect_timeout = 5,
 		half_open = true,
+		low_latency = true,
 		options = SocketOptions.TEMP_DIRECTORY,
 		read_buffer_size = 10,
 		write_buffer_size = 20
@@ -89,7 +90,7 @@ void test_properties () {
 	assert_true (socket.error_string == null && socket.address == null);
 	assert_true (socket.server_name == null && socket.full_server_name == null);
 	assert_true (socket.open_mode == OpenMode.NOT_OPEN && socket.bytes_available == 0 && socket.bytes_to_write == 0);
-	assert_true (socket.get_connect_timeout () == 5 && socket.get_half_open ());
+	assert_true (socket.get_connect_timeout () == 5 && socket.get_half_open () && socket.get_low_latency ());
 	assert_true (socket.get_options () == SocketOptions.TEMP_DIRECTORY);
 	assert_true (socket.get_read_buffer_size () == 10 && socket.get_write_buffer_size () == 20);
 }
@@ -101,6 +102,7 @@ void test_accessors () {
 		socket.set_options (SocketOptions.NONE);
 		socket.set_connect_timeout (1000);
 		socket.set_half_open (false);
+		socket.set_low_latency (true);
 		socket.set_read_buffer_size (100);
 		socket.set_write_buffer_size (100);
 		socket.connect_to_server ("market");
