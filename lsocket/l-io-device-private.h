@@ -320,6 +320,8 @@ void              l_io_device_receive           (LIODevice     *self,
                                                  GIOCondition   condition);
 void              l_io_device_handle_input      (LIODevice     *self,
                                                  GIOCondition   condition);
+void              l_io_device_receive_in_turn   (LIODevice     *self,
+                                                 GIOCondition   condition);
 
 /* l-io-device-async.c */
 
