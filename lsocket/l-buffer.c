@@ -45,14 +45,16 @@ typedef struct
   LBufferChunk *first; /* (owned) (nullable): the small one */
 } Spares;
 
+/* The key is there for the thread's end, and takes longer to ask. */
+static _Thread_local Spares *spares; /* (owned) (nullable) */
+
 static void
 free_spares (gpointer data)
 {
-  Spares *spares = data;
-
-  g_free (spares->bare);
-  g_free (spares->first);
-  g_free (spares);
+  spares = NULL;
+  g_free (((Spares *) data)->bare);
+  g_free (((Spares *) data)->first);
+  g_free (data);
 }
 
 static GPrivate spares_key = G_PRIVATE_INIT (free_spares);
@@ -61,12 +63,9 @@ static GPrivate spares_key = G_PRIVATE_INIT (free_spares);
 static LBufferChunk **
 get_spare (gsize capacity)
 {
-  Spares *spares;
-
   if (capacity != 0 && capacity != FIRST_CAPACITY)
     return NULL;
 
-  spares = g_private_get (&spares_key);
   if (G_UNLIKELY (spares == NULL))
     {
       spares = g_new0 (Spares, 1);

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "l-connection-list-private.h"
+#include "l-thread-private.h"
 
 struct _LConnectionList
 {
@@ -115,7 +116,7 @@ is_owner (LConnectionList *self)
 {
   GThread *runner = self->reactor != NULL ? l_reactor_get_thread (self->reactor) : NULL;
 
-  return g_thread_self () == (runner != NULL ? runner : self->thread);
+  return l_thread_self () == (runner != NULL ? runner : self->thread);
 }
 
 void
@@ -155,7 +156,7 @@ l_connection_list_init (LConnectionList *self)
 {
   self->sockets = g_sequence_new (g_object_unref);
   self->places = g_hash_table_new (NULL, NULL);
-  self->thread = g_thread_self ();
+  self->thread = l_thread_self ();
   g_weak_ref_init (&self->weak_ref, self);
   self->clear_task.func = clear_task_func;
   self->clear_task.object = &self->weak_ref;

@@ -255,8 +255,8 @@ void              l_io_device_dispatch          (LIODevice     *self,
 /* Receives all that the system holds, beyond read-buffer-size too. */
 void              l_io_device_drain_input       (LIODevice     *self);
 gboolean          l_io_device_flush             (LIODevice     *self);
-/* Tells of what has gone; how much is queued when the handlers have returned. */
-gsize             l_io_device_announce_output   (LIODevice     *self);
+/* Tells of what has gone. */
+void              l_io_device_announce_output   (LIODevice     *self);
 /* What was written in a handler leaves when that has returned. */
 void              l_io_device_flush_after_handler (LIODevice   *self);
 void              l_io_device_flush_in_turn     (LIODevice     *self);

@@ -28,27 +28,30 @@ typedef struct
   LIODevice *borrower; /* (unowned) (nullable) */
 } Scratch;
 
+static _Thread_local Scratch *scratch_of_thread; /* (owned) (nullable) */
+
 static void
 free_scratch (gpointer data)
 {
-  Scratch *scratch = data;
-
-  g_aligned_free (scratch->data);
-  g_free (scratch);
+  scratch_of_thread = NULL;
+  g_aligned_free (((Scratch *) data)->data);
+  g_free (data);
 }
 
+/* For the thread's end. */
 static GPrivate scratch_key = G_PRIVATE_INIT (free_scratch);
 
 static Scratch *
 get_scratch (void)
 {
-  Scratch *scratch = g_private_get (&scratch_key);
+  Scratch *scratch = scratch_of_thread;
 
   if (G_UNLIKELY (scratch == NULL))
     {
       scratch = g_new0 (Scratch, 1);
       scratch->data = g_aligned_alloc (1, SCRATCH_SIZE, SCRATCH_ALIGNMENT);
       g_private_set (&scratch_key, scratch);
+      scratch_of_thread = scratch;
     }
 
   return scratch;
@@ -189,10 +192,14 @@ announce_input (LIODevice *self,
 
 /* Answers the reads that wait for what was received; TRUE if something is left that is news to the program. */
 static gboolean
-answer_reads (LIODevice *self)
+answer_reads (LIODevice *self,
+              Scratch   *scratch)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint session = priv->session;
+
+  if (priv->read_operation == NULL && scratch->borrower == self)
+    return TRUE;
 
   /* The callback of one may begin the next. */
   while (l_io_device_answer_read (self))
@@ -209,7 +216,7 @@ announce_and_check (LIODevice *self,
   LIODevicePrivate *priv = l_io_device_get_private (self);
   guint session = priv->session;
 
-  if (answer_reads (self))
+  if (answer_reads (self, scratch))
     {
       if (priv->in_ready_read)
         priv->ready_read_due = TRUE;
@@ -269,13 +276,14 @@ receive_silently (LIODevice    *self,
                   GIOCondition  condition)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  Scratch *scratch = get_scratch ();
   GPollableReturn result;
   guint session = priv->session;
   gsize n_read;
   gboolean more;
 
-  result = receive_once (self, get_scratch (), FALSE, &n_read, &more, NULL);
-  if (n_read > 0 && answer_reads (self))
+  result = receive_once (self, scratch, FALSE, &n_read, &more, NULL);
+  if (n_read > 0 && answer_reads (self, scratch))
     priv->ready_read_due = TRUE;
   if (priv->session != session)
     return;
@@ -309,7 +317,7 @@ receive_disregarded (LIODevice *self)
       /* That alone is no hang-up, and what is queued is still sent. */
       else if (result == G_POLLABLE_RETURN_OK && n_read == 0)
         l_io_device_end_input (self);
-      else if (priv->n_arrivals != n_arrivals && answer_reads (self))
+      else if (priv->n_arrivals != n_arrivals && answer_reads (self, scratch))
         priv->ready_read_due = TRUE;
     }
 }

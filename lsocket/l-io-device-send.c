@@ -26,16 +26,6 @@ l_io_device_schedule_flush (LIODevice *self)
   l_reactor_queue_task (priv->reactor, &priv->flush_task);
 }
 
-static void
-schedule_flush (LIODevice *self)
-{
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-
-  g_mutex_lock (&output->lock);
-  l_io_device_schedule_flush (self);
-  g_mutex_unlock (&output->lock);
-}
-
 /* With the output's lock held. */
 static void
 cancel_flush (LIODevice *self)
@@ -99,36 +89,54 @@ l_io_device_push (LIODevice   *self,
   return result;
 }
 
-gsize
-l_io_device_announce_output (LIODevice *self)
+/* With the output's lock held: how much has gone that nobody was told of. Never recursively: whoever runs the handler looks
+ * again when it has returned. A loop that it runs looks before. */
+static gsize
+take_n_written (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gsize count, n_queued;
+  gsize count = priv->output.n_written;
 
-  g_mutex_lock (&priv->output.lock);
-  count = priv->output.n_written;
-  n_queued = l_buffer_get_size (&priv->output.buffer);
-  /* Never recursively: whoever runs the handler looks again when it has returned. A loop that it runs looks before. */
   if (count > 0 && priv->in_bytes_written)
-    l_io_device_schedule_flush (self);
-  else
-    priv->output.n_written = 0;
-  g_mutex_unlock (&priv->output.lock);
+    {
+      l_io_device_schedule_flush (self);
+      return 0;
+    }
 
-  if (count == 0 || priv->in_bytes_written)
-    return n_queued;
+  priv->output.n_written = 0;
+  return count;
+}
+
+static void
+tell_written (LIODevice *self,
+              gsize      count)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
 
   priv->in_bytes_written = TRUE;
   l_io_device_emit_bytes_written (self, count);
   priv->in_bytes_written = FALSE;
+}
+
+void
+l_io_device_announce_output (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  gsize count;
 
   g_mutex_lock (&priv->output.lock);
-  n_queued = l_buffer_get_size (&priv->output.buffer);
+  count = take_n_written (self);
+  g_mutex_unlock (&priv->output.lock);
+
+  if (count == 0)
+    return;
+
+  tell_written (self, count);
+
+  g_mutex_lock (&priv->output.lock);
   if (priv->output.n_written > 0)
     l_io_device_schedule_flush (self);
   g_mutex_unlock (&priv->output.lock);
-
-  return n_queued;
 }
 
 static void
@@ -142,82 +150,103 @@ tell_drained (LIODevice *self)
     l_io_device_return_drained (tasks);
 }
 
-/* n_departures: how many there were before. */
+/* With the output's lock held. */
 static GPollableReturn
 push_queue (LIODevice  *self,
-            guint      *n_departures,
             GError    **error)
 {
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-  GPollableReturn result;
   gsize n_taken;
 
-  g_mutex_lock (&output->lock);
-  if (n_departures != NULL)
-    *n_departures = output->n_departures;
   cancel_flush (self);
-  result = l_io_device_push (self, NULL, 0, &n_taken, error);
-  g_mutex_unlock (&output->lock);
+  return l_io_device_push (self, NULL, 0, &n_taken, error);
+}
 
+/* The same for what the handlers wrote; more of it may come when that is told of. */
+static GPollableReturn
+push_rest (LIODevice  *self,
+           GError    **error)
+{
+  GPollableReturn result;
+
+  if (l_buffer_get_size (&l_io_device_get_private (self)->output.buffer) == 0)
+    return G_POLLABLE_RETURN_OK;
+
+  result = push_queue (self, error);
+  l_io_device_schedule_flush (self);
   return result;
 }
 
-/* Nothing is queued or under way, nothing is left to tell. n_departures: how many there were. */
+/* Nothing is queued or under way, nothing is left to tell. With the output's lock held. */
 static gboolean
-is_drained (LIODevice *self,
-            guint     *n_departures)
+is_drained (const LIODeviceOutput *output)
 {
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-  gboolean drained;
-
-  g_mutex_lock (&output->lock);
-  *n_departures = output->n_departures;
-  drained = l_buffer_get_size (&output->buffer) == 0 && output->n_written == 0 && !output->blocked;
-  g_mutex_unlock (&output->lock);
-
-  return drained;
+  return l_buffer_get_size (&output->buffer) == 0 && output->n_written == 0 && !output->blocked;
 }
 
-/* Sends what is queued, tells, sends what the handlers wrote, and if nothing is left tells the subclass. TRUE if bytes
- * went. */
+static void
+fail_or_tell_drained (LIODevice       *self,
+                      GPollableReturn  result,
+                      gboolean         drained,
+                      const GError    *error)
+{
+  if (result == G_POLLABLE_RETURN_FAILED)
+    l_io_device_get_funcs (self)->failed (self, error);
+  else if (drained)
+    tell_drained (self);
+}
+
+/* With the output's lock held, which it gives back: sends what is queued, tells, sends what the handlers wrote, and if
+ * nothing is left tells the subclass. TRUE if bytes went. */
 static gboolean
-flush (LIODevice *self)
+flush_and_unlock (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  LIODeviceOutput *output = &priv->output;
   guint session = priv->session;
-  guint n_before, n_after;
+  guint n_departures = output->n_departures;
   g_autoptr(GError) error = NULL;
   GPollableReturn result;
-  gboolean drained;
-  gsize n_queued;
+  gboolean drained, any;
+  gsize count;
 
-  result = push_queue (self, &n_before, &error);
-  n_queued = l_io_device_announce_output (self);
+  result = push_queue (self, &error);
+  count = take_n_written (self);
+  g_mutex_unlock (&output->lock);
 
-  if (priv->session == session && result == G_POLLABLE_RETURN_OK && n_queued > 0)
+  if (count > 0)
+    tell_written (self, count);
+
+  g_mutex_lock (&output->lock);
+  if (priv->session == session && result == G_POLLABLE_RETURN_OK)
+    result = push_rest (self, &error);
+  if (output->n_written > 0)
+    l_io_device_schedule_flush (self);
+  if (output->is_room_wanted && priv->session == session && result != G_POLLABLE_RETURN_FAILED)
     {
-      result = push_queue (self, NULL, &error);
-      schedule_flush (self);
+      g_mutex_unlock (&output->lock);
+      l_io_device_announce_room (self);
+      g_mutex_lock (&output->lock);
     }
-  if (priv->session == session && result != G_POLLABLE_RETURN_FAILED)
-    l_io_device_announce_room (self);
+  drained = is_drained (output);
+  any = output->n_departures != n_departures;
+  g_mutex_unlock (&output->lock);
 
-  drained = is_drained (self, &n_after);
-  if (priv->session == session && result == G_POLLABLE_RETURN_FAILED)
-    l_io_device_get_funcs (self)->failed (self, error);
-  else if (priv->session == session && drained)
-    tell_drained (self);
+  if (priv->session == session)
+    fail_or_tell_drained (self, result, drained, error);
 
-  return n_after != n_before;
+  return any;
 }
 
 gboolean
 l_io_device_flush (LIODevice *self)
 {
-  if (l_io_device_get_private (self)->output.opening_mode != L_OPEN_MODE_NOT_OPEN)
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+
+  if (output->opening_mode != L_OPEN_MODE_NOT_OPEN)
     return FALSE;
 
-  return flush (self);
+  g_mutex_lock (&output->lock);
+  return flush_and_unlock (self);
 }
 
 /* From the loop or from a wait. Inside a handler of bytes-written nobody can be told of the rest; the end that the
@@ -272,12 +301,10 @@ void
 l_io_device_flush_after_handler (LIODevice *self)
 {
   LIODeviceOutput *output = &l_io_device_get_private (self)->output;
-  gboolean is_due;
 
   g_mutex_lock (&output->lock);
-  is_due = l_buffer_get_size (&output->buffer) > 0 && !output->blocked && output->opening_mode == L_OPEN_MODE_NOT_OPEN;
-  g_mutex_unlock (&output->lock);
-
-  if (is_due)
-    l_io_device_flush (self);
+  if (l_buffer_get_size (&output->buffer) > 0 && !output->blocked && output->opening_mode == L_OPEN_MODE_NOT_OPEN)
+    flush_and_unlock (self);
+  else
+    g_mutex_unlock (&output->lock);
 }

@@ -6,6 +6,7 @@
 
 #include "l-reactor-backend-private.h"
 #include "l-system-private.h"
+#include "l-thread-private.h"
 
 #include <glib-unix.h>
 #include <sys/epoll.h>
@@ -130,7 +131,7 @@ change (LReactor      *self,
 {
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
-  if (self->thread != NULL && self->thread != g_thread_self ())
+  if (self->thread != NULL && self->thread != l_thread_self ())
     {
       tell_set (self, watch);
       return;
@@ -144,6 +145,9 @@ change (LReactor      *self,
 static void
 epoll_prepare (LReactor *self)
 {
+  if (self->changed->len == 0)
+    return;
+
   for (guint i = 0; i < self->changed->len; i++)
     {
       LReactorSlot *slot = l_reactor_get_slot (self, g_array_index (self->changed, guint32, i));
