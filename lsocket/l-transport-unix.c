@@ -17,9 +17,9 @@
 #define MAX_VECTORS 64
 
 /* How much the system shall take ahead once so much did not fit: each refusal is a turn of two loops. It may allow less.
- * Where little is refused more room is no gain, as what is on its way leaves the processor's cache. */
+ * Who sends small messages to a peer that does not read them needs no more room for that. */
 #define SEND_BUFFER_SIZE (512 * 1024)
-#define LARGE_REFUSAL    (256 * 1024)
+#define LARGE_REFUSAL    (16 * 1024)
 
 G_STATIC_ASSERT (sizeof (GOutputVector) == sizeof (struct iovec));
 G_STATIC_ASSERT (G_STRUCT_OFFSET (GOutputVector, buffer) == G_STRUCT_OFFSET (struct iovec, iov_base));

@@ -323,6 +323,37 @@ test_large_write (void)
   g_assert_cmpuint (cost.n_askew, ==, 0);
 }
 
+/* Until the peer, which does not read, has left some of it to us. */
+static void
+write_until_refused (LSocket *socket,
+                     gsize    size)
+{
+  g_autofree char *message = g_malloc0 (size);
+
+  while (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)) == 0)
+    {
+      g_assert_cmpint (l_io_device_write (L_IO_DEVICE (socket), message, size, NULL), ==, size);
+      l_socket_flush (socket);
+    }
+}
+
+static void
+test_refused_writes (void)
+{
+  g_autoptr(LSocket) client = NULL;
+  g_autoptr(LSocket) server = NULL;
+  int before;
+
+  test_make_pair (&client, &server);
+  before = get_send_buffer_size (client);
+  write_until_refused (client, 1024);
+  g_assert_cmpint (get_send_buffer_size (client), ==, before);
+
+  before = get_send_buffer_size (server);
+  write_until_refused (server, 64 * 1024);
+  g_assert_cmpint (get_send_buffer_size (server), >, before);
+}
+
 /* Connect, one round trip, close */
 
 static void
@@ -743,6 +774,7 @@ main (int    argc,
   g_test_add_func ("/cost/stream-round-trip", test_stream_round_trip);
   g_test_add_func ("/cost/small-writes", test_small_writes);
   g_test_add_func ("/cost/large-write", test_large_write);
+  g_test_add_func ("/cost/refused-writes", test_refused_writes);
   g_test_add_func ("/cost/connection", test_connection);
   g_test_add_func ("/cost/server", test_server);
   add_spins ();

@@ -574,7 +574,8 @@ test_writable (void)
   g_signal_connect (socket, "writable", G_CALLBACK (on_writable), &writer);
   write_more (L_IO_DEVICE (socket), &writer);
   test_turn_all ();
-  g_assert_cmpuint (writer.n_writable, ==, 0);
+  /* The system makes more room at the first refusal. */
+  g_assert_cmpuint (writer.n_writable, <=, 1);
   g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 100000);
 
   while (n_received < writer.to_write)
@@ -586,7 +587,7 @@ test_writable (void)
       test_turn ();
     }
   g_assert_cmpuint (writer.n_written, ==, writer.to_write);
-  g_assert_cmpuint (writer.n_writable, >, 8);
+  g_assert_cmpuint (writer.n_writable, >, 3);
   /* The last refusal was answered, and nothing was refused since. */
   test_turn_all ();
   g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (socket)), ==, 0);
