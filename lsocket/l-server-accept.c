@@ -230,12 +230,15 @@ static LSocket *
 hand_out (LServer *self,
           LSocket *socket)
 {
+  /* The program may have queued a socket that it listens to: to set a timeout is to tell of it. */
+  g_object_ref (self);
   l_server_hold_connection (self, socket);
   l_server_count_socket (self, socket);
   l_server_set_deadlines (self, socket);
   l_socket_start (socket);
   /* Last: who is told of it may do anything. */
   l_server_show_connection (self, socket);
+  g_object_unref (self);
 
   return socket;
 }

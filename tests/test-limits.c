@@ -468,6 +468,38 @@ test_idle_program (void)
 }
 
 static void
+drop_server (LSocket     *socket,
+             GParamSpec  *pspec,
+             LServer    **server)
+{
+  g_clear_object (server);
+}
+
+static void
+test_idle_drops_server (void)
+{
+  LServer *server = test_listen ("market");
+  gpointer watched = server;
+  g_autoptr(LSocket) queued = NULL;
+  g_autoptr(LSocket) taken = NULL;
+  TestRaw raw;
+
+  g_test_summary ("Who is told of the timeout while the connection is taken may drop the server, and has the connection");
+
+  g_object_add_weak_pointer (watched, &watched);
+  l_server_set_idle_timeout (server, TEST_PATIENCE * 1000);
+  queued = test_socket_with_raw_peer (&raw);
+  g_signal_connect (queued, "notify::idle-timeout", G_CALLBACK (drop_server), &server);
+  l_server_add_pending_connection (server, queued);
+  taken = l_server_next_pending_connection (server);
+  g_assert_null (watched);
+  g_assert_true (taken == queued);
+  test_raw_write (raw, "hello");
+  test_assert_text (taken, "hello");
+  test_raw_close (raw);
+}
+
+static void
 test_idle_off (void)
 {
   TestPair pair;
@@ -729,6 +761,7 @@ main (int   argc,
   test_add_data ("/limits/idle/output", GINT_TO_POINTER (FALSE), test_idle_output);
   test_add_data ("/limits/idle/output-closing", GINT_TO_POINTER (TRUE), test_idle_output);
   test_add ("/limits/idle/program", test_idle_program);
+  test_add ("/limits/idle/drops-server", test_idle_drops_server);
   test_add ("/limits/idle/off", test_idle_off);
   test_add ("/limits/silent-crowd", test_silent_crowd);
 
