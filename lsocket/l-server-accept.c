@@ -389,6 +389,9 @@ wait_for_new_connection (LServer  *self,
       /* A handler has closed the server: nothing is left to wait for. */
       if (!priv->listening)
         return FALSE;
+      /* One that ran a loop has let in another client. */
+      if (priv->pending.length > 0)
+        return TRUE;
 
       pause = MAX (pause, priv->pause);
       if (pause != 0)

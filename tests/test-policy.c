@@ -171,6 +171,43 @@ test_authorize_nested (void)
     }
 }
 
+static gboolean
+refuse_first (LServer      *server,
+              LCredentials *credentials,
+              guint        *n_calls)
+{
+  if (++*n_calls > 1)
+    return TRUE;
+
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  return FALSE;
+}
+
+static void
+test_authorize_nested_in_wait (void)
+{
+  g_autoptr(LServer) server = test_listen ("market");
+  gboolean found = FALSE;
+  gboolean timed_out = FALSE;
+  guint n_calls = 0;
+  TestRaw raws[2];
+
+  g_test_summary ("A wait finds whom a loop in a handler let in, also when its time is over by then");
+
+  g_signal_connect (server, "authorize", G_CALLBACK (refuse_first), &n_calls);
+  for (guint i = 0; i < G_N_ELEMENTS (raws); i++)
+    raws[i] = test_connect_raw (server);
+  while (n_calls == 0)
+    found = l_server_wait_for_new_connection (server, 0, &timed_out);
+  g_assert_cmpuint (n_calls, ==, 2);
+  g_assert_true (found);
+  g_assert_false (timed_out);
+  g_assert_cmpuint (test_count_pending (server), ==, 1);
+  test_assert_raw_read (raws[0], "$");
+  test_raw_close (raws[0]);
+  test_raw_close (raws[1]);
+}
+
 typedef struct
 {
   LServer parent_instance;
@@ -292,6 +329,7 @@ main (int   argc,
   test_add_data ("/policy/authorize/closes-and-listens", close_and_listen, test_authorize_closes);
   test_add ("/policy/authorize/drops", test_authorize_drops);
   test_add ("/policy/authorize/nested", test_authorize_nested);
+  test_add ("/policy/authorize/nested-in-wait", test_authorize_nested_in_wait);
   test_add ("/policy/authorize/subclass", test_authorize_subclass);
 
   return test_run ();
