@@ -441,6 +441,34 @@ test_idle_output (gconstpointer data)
 }
 
 static void
+test_idle_closing (void)
+{
+  LSocket *silent;
+  TestPair pair;
+  TestRaw raw;
+
+  g_test_summary ("What comes when we are closing, and nobody waits for, is no progress");
+
+  test_pair_init (&pair);
+  silent = test_socket_with_raw_peer (&raw);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.client), 1);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 1);
+  l_socket_set_min_progress (pair.client, TEST_LARGE / 2);
+  /* One that hears nothing at all tells when it is time: however busy the machine is, it is looked after just later. */
+  l_socket_set_idle_timeout (pair.client, 400);
+  l_socket_set_idle_timeout (silent, 440);
+  test_write_large (pair.client);
+  l_socket_disconnect_from_server (pair.client);
+  test_write_large (pair.peer);
+  TEST_TURN_UNTIL (is_unconnected (silent));
+  g_assert_true (is_unconnected (pair.client));
+  g_assert_cmpint (l_socket_get_error (pair.client), ==, L_SOCKET_ERROR_TIMEOUT);
+  test_pair_clear (&pair);
+  test_raw_close (raw);
+  g_assert_finalize_object (silent);
+}
+
+static void
 test_idle_program (void)
 {
   LSocket *socket;
@@ -760,6 +788,7 @@ main (int   argc,
     }
   test_add_data ("/limits/idle/output", GINT_TO_POINTER (FALSE), test_idle_output);
   test_add_data ("/limits/idle/output-closing", GINT_TO_POINTER (TRUE), test_idle_output);
+  test_add ("/limits/idle/closing", test_idle_closing);
   test_add ("/limits/idle/program", test_idle_program);
   test_add ("/limits/idle/drops-server", test_idle_drops_server);
   test_add ("/limits/idle/off", test_idle_off);
