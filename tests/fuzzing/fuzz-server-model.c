@@ -6,12 +6,9 @@
 
 #include "fuzz-server.h"
 
-#include <errno.h>
-#include <lsocket/l-system-private.h>
 #include <unistd.h>
 
-/* The rules, followed by what the library asks the system for and what it tells: who is accepted and when, who is let in,
- * and who gets a connection. */
+/* Who gets a connection that fuzz-server-admission.c has let in, and what the library tells. */
 
 typedef struct
 {
@@ -40,9 +37,6 @@ GPtrArray *fuzz_servers;
 guint      fuzz_n_accepts;
 
 static FuzzHandlerFunc handler_func;
-static guint           n_failures; /* of accept() that are to come */
-static int             failure;
-static int          (* system_accept) (int fd, int flags);
 
 void
 fuzz_server_tell (FuzzServer *self,
@@ -51,85 +45,10 @@ fuzz_server_tell (FuzzServer *self,
   handler_func (self, letter);
 }
 
-/* Connections */
+/* Who gets it */
 
-static void
-give_slot_back (FuzzClient *client)
-{
-  if (!client->has_slot)
-    return;
-
-  client->has_slot = FALSE;
-  if (client->slot_uid >= 0)
-    client->server->is_refused[client->slot_uid] = FALSE;
-}
-
-void
-fuzz_server_sweep (FuzzServer *self)
-{
-  for (guint i = 0; i < fuzz_clients->len; i++)
-    {
-      FuzzClient *client = fuzz_clients->pdata[i];
-
-      /* One that is refused counts until the program has heard of it. */
-      if (client->server != self || !fuzz_client_has_ended (client) || g_queue_find (&self->deciding, client) != NULL)
-        continue;
-
-      give_slot_back (client);
-      g_ptr_array_remove (self->connections, client);
-    }
-}
-
-static guint
-count_slots (FuzzServer *self,
-             int         uid)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < fuzz_clients->len; i++)
-    {
-      FuzzClient *client = fuzz_clients->pdata[i];
-
-      n += client->server == self && client->has_slot && (uid < 0 || client->slot_uid == uid) ? 1 : 0;
-    }
-  return n;
-}
-
-static void
-take_slot (FuzzServer *self,
-           FuzzClient *client)
-{
-  if (!self->is_counting || client->has_slot)
-    return;
-
-  client->has_slot = TRUE;
-  client->slot_uid = self->max_per_user > 0 ? (int) client->uid : -1;
-}
-
-void
-fuzz_server_begin_counting (FuzzServer *self)
-{
-  if (self->is_counting)
-    return;
-
-  fuzz_server_sweep (self);
-  self->is_counting = TRUE;
-  for (GList *l = self->pending.head; l != NULL; l = l->next)
-    if (!fuzz_client_has_ended (l->data))
-      take_slot (self, l->data);
-  for (guint i = 0; i < self->connections->len; i++)
-    take_slot (self, self->connections->pdata[i]);
-}
-
-static gboolean
-is_full (FuzzServer *self)
-{
-  fuzz_server_sweep (self);
-  return self->is_counting && self->max_connections > 0 && count_slots (self, -1) >= (guint) self->max_connections;
-}
-
-static guint
-count_waiting_accepts (FuzzServer *self)
+guint
+fuzz_server_count_accepts (FuzzServer *self)
 {
   guint n = 0;
 
@@ -142,188 +61,6 @@ count_waiting_accepts (FuzzServer *self)
   return n;
 }
 
-static gboolean
-is_connection_wanted (FuzzServer *self)
-{
-  return !is_full (self) &&
-         ((int) (self->pending.length + self->deciding.length) < self->max_pending ||
-          count_waiting_accepts (self) > self->deciding.length);
-}
-
-gboolean
-fuzz_server_is_late (FuzzServer *self)
-{
-  return self->is_listening && self->node->waiting.length > 0 && is_connection_wanted (self);
-}
-
-/* Who is let in */
-
-static gboolean
-is_in_group (FuzzClient *client)
-{
-  gid_t groups[64];
-  int n = getgroups (G_N_ELEMENTS (groups), groups);
-
-  for (int i = 0; i < n; i++)
-    if (groups[i] == getegid ())
-      return TRUE;
-  return client->uid == 0;
-}
-
-static gboolean
-is_admitted (FuzzServer *self,
-             FuzzClient *client)
-{
-  gboolean is_path = fuzz_place_is_path (self->node->place);
-
-  if (client->uid == 0 || self->policy == L_PEER_POLICY_ANY)
-    return TRUE;
-  if (self->policy == L_PEER_POLICY_SAME_USER)
-    return FALSE;
-  return is_path || (self->options & L_SERVER_OPTIONS_OTHER_ACCESS) != 0 ||
-         ((self->options & L_SERVER_OPTIONS_GROUP_ACCESS) != 0 && is_in_group (client));
-}
-
-static void
-expect_error (FuzzServer   *self,
-              LSocketError  error)
-{
-  g_queue_push_tail (&self->errors, GINT_TO_POINTER (error + 1));
-  self->error = error;
-}
-
-/* FALSE: it was refused at once. */
-static gboolean
-is_within_limits (FuzzServer *self,
-                  FuzzClient *client)
-{
-  if (!self->is_counting)
-    return TRUE;
-
-  if (self->max_per_user > 0 && count_slots (self, (int) client->uid) >= (guint) self->max_per_user)
-    {
-      if (!self->is_refused[client->uid])
-        expect_error (self, L_SOCKET_ERROR_RESOURCE);
-      self->is_refused[client->uid] = TRUE;
-      return FALSE;
-    }
-
-  take_slot (self, client);
-  return TRUE;
-}
-
-static void
-end_decision (FuzzServer *self,
-              FuzzClient *client)
-{
-  g_assert_true (g_queue_remove (&self->deciding, client));
-  if (client->state == FUZZ_CLIENT_OVER)
-    give_slot_back (client);
-}
-
-static FuzzServer *
-get_server (int fd)
-{
-  for (guint i = 0; i < fuzz_servers->len; i++)
-    {
-      FuzzServer *self = fuzz_servers->pdata[i];
-
-      if (self->server != NULL && l_server_get_socket_descriptor (self->server) == fd)
-        return self;
-    }
-
-  g_assert_not_reached ();
-}
-
-static int
-fail_accept (FuzzServer *self)
-{
-  n_failures--;
-  errno = failure;
-  if (failure == ECONNABORTED)
-    return -1;
-
-  if (!self->has_failed)
-    expect_error (self, L_SOCKET_ERROR_RESOURCE);
-  self->is_paused = self->has_failed = TRUE;
-  return -1;
-}
-
-/* A connection is taken from the system only where it may be, in the order in which they came. */
-static int
-on_accept (int fd,
-           int flags)
-{
-  FuzzServer *self = get_server (fd);
-  FuzzClient *client;
-  int accepted;
-
-  self->n_tries++;
-  g_assert_true (self->is_listening);
-  g_assert_false (is_full (self));
-  if (self->n_waiting == 0)
-    g_assert_true (is_connection_wanted (self));
-  if (n_failures > 0)
-    return fail_accept (self);
-
-  self->has_failed = FALSE;
-  if (self->n_waiting == 0)
-    self->is_paused = FALSE;
-  accepted = system_accept (fd, flags);
-  if (accepted < 0)
-    {
-      g_assert_cmpuint (self->node->waiting.length, ==, 0);
-      return accepted;
-    }
-
-  client = fuzz_client_by_fd (accepted);
-  g_assert_true (g_queue_pop_head (&self->node->waiting) == client);
-  client->server = self;
-  client->state = FUZZ_CLIENT_DECIDING;
-  if (!is_within_limits (self, client))
-    {
-      client->state = FUZZ_CLIENT_OVER;
-    }
-  else
-    {
-      g_queue_push_tail (&self->deciding, client);
-      if (!is_admitted (self, client))
-        {
-          client->state = FUZZ_CLIENT_OVER;
-          expect_error (self, L_SOCKET_ERROR_ACCESS);
-        }
-    }
-  return accepted;
-}
-
-static gboolean
-on_authorize (LServer      *server,
-              LCredentials *credentials,
-              FuzzServer   *self)
-{
-  FuzzClient *client = g_queue_peek_tail (&self->deciding);
-  guint session = self->session;
-  gboolean is_refused = self->n_refusals > 0;
-
-  g_assert_cmpint (client->state, ==, FUZZ_CLIENT_DECIDING);
-  g_assert_cmpint (l_credentials_is_same_user (credentials), ==, client->uid == 0);
-  if (is_refused)
-    self->n_refusals--;
-  handler_func (self, 'z');
-
-  if (self->is_listening && self->session == session && !is_refused)
-    return TRUE;
-
-  client->state = FUZZ_CLIENT_OVER;
-  if (self->is_listening && self->session == session)
-    expect_error (self, L_SOCKET_ERROR_ACCESS);
-  else
-    end_decision (self, client);
-  return !is_refused;
-}
-
-/* Who gets it */
-
 /* The socket of a client whose connection was given to nobody before. */
 static void
 arrive (FuzzServer *self,
@@ -333,7 +70,7 @@ arrive (FuzzServer *self,
 
   client->server = self;
   if (!fuzz_client_has_ended (client))
-    take_slot (self, client);
+    fuzz_server_take_slot (self, client);
   for (GList *l = self->accepts.head; l != NULL && accept == NULL; l = l->next)
     {
       FuzzAccept *next = l->data;
@@ -389,7 +126,7 @@ fuzz_listener_incoming_connection (LServer *server,
   g_assert_true (client->server == self && client == g_queue_peek_tail (&self->deciding));
   g_assert_cmpint (client->state, ==, FUZZ_CLIENT_DECIDING);
   client->state = FUZZ_CLIENT_INCOMING;
-  end_decision (self, client);
+  fuzz_server_end_decision (self, client);
   self->n_incoming++;
   handler_func (self, 'i');
 
@@ -398,12 +135,12 @@ fuzz_listener_incoming_connection (LServer *server,
     case FUZZ_INCOMING_REFUSE:
       client->state = FUZZ_CLIENT_OVER;
       close ((int) descriptor);
-      give_slot_back (client);
+      fuzz_client_give_slot_back (client);
       break;
     case FUZZ_INCOMING_KEEP:
       client->state = FUZZ_CLIENT_KEPT;
       client->kept_fd = (int) descriptor;
-      give_slot_back (client);
+      fuzz_client_give_slot_back (client);
       break;
     case FUZZ_INCOMING_WRAP:
       client->kept_fd = (int) descriptor;
@@ -458,7 +195,7 @@ begin_handing_out (FuzzServer *self,
   if (has_ended)
     return;
 
-  take_slot (self, client);
+  fuzz_server_take_slot (self, client);
   if (!g_ptr_array_find (self->connections, client, NULL))
     g_ptr_array_add (self->connections, client);
   if (self->handshake_timeout > 0)
@@ -561,7 +298,8 @@ fuzz_server_wait (FuzzServer *self)
   if (accepted)
     g_assert_true (had_pending || self->pending.length > 0 || self->n_incoming > n_incoming);
   else if (self->is_listening)
-    g_assert_true (timed_out && !had_pending && self->pending.length == 0 && (self->n_tries > n_tries || is_full (self)));
+    g_assert_true (timed_out && !had_pending && self->pending.length == 0 &&
+                   (self->n_tries > n_tries || fuzz_server_is_full (self)));
   else
     g_assert_false (timed_out);
 }
@@ -581,7 +319,7 @@ drop_pending (FuzzServer *self)
         }
 
       client->state = FUZZ_CLIENT_OVER;
-      give_slot_back (client);
+      fuzz_client_give_slot_back (client);
     }
 }
 
@@ -643,7 +381,7 @@ on_error (LServer      *server,
   handler_func (self, 'e');
 
   if (error == L_SOCKET_ERROR_ACCESS)
-    end_decision (self, client);
+    fuzz_server_end_decision (self, client);
 }
 
 static void
@@ -717,7 +455,7 @@ fuzz_server_check (FuzzServer *self,
   if (!is_quiet)
     return;
 
-  g_assert_cmpuint (count_waiting_accepts (self), ==, self->accepts.length);
+  g_assert_cmpuint (fuzz_server_count_accepts (self), ==, self->accepts.length);
   if (!self->is_paused)
     g_assert_false (fuzz_server_is_late (self));
 }
@@ -754,7 +492,7 @@ fuzz_server_new (void)
   g_object_weak_ref (G_OBJECT (listener), on_server_gone, self);
   g_signal_connect (listener, "new-connection", G_CALLBACK (on_new_connection), self);
   g_signal_connect (listener, "error", G_CALLBACK (on_error), self);
-  g_signal_connect (listener, "authorize", G_CALLBACK (on_authorize), self);
+  g_signal_connect (listener, "authorize", G_CALLBACK (fuzz_server_authorize), self);
   g_signal_connect (listener, "notify::listening", G_CALLBACK (on_listening), self);
   return self;
 }
@@ -771,18 +509,9 @@ fuzz_server_free (FuzzServer *self)
 }
 
 void
-fuzz_servers_fail_accepts (guint count,
-                           int   code)
-{
-  n_failures = count;
-  failure = code;
-}
-
-void
 fuzz_servers_init (FuzzHandlerFunc func)
 {
   handler_func = func;
   fuzz_servers = g_ptr_array_new_with_free_func ((GDestroyNotify) fuzz_server_free);
-  system_accept = l_system.accept;
-  l_system.accept = on_accept;
+  fuzz_admission_init ();
 }

@@ -12,7 +12,8 @@ G_BEGIN_DECLS
 
 /* What the files of this target share: fuzz-server.c reads the input and calls the library; fuzz-server-place.c knows what
  * has which name, and fuzz-server-client.c who connects there; fuzz-server-model.c follows each server, as
- * fuzz-server-listen.c and fuzz-server-connection.c do for it, and fuzz-server-activation.c is the service manager. */
+ * fuzz-server-listen.c, fuzz-server-admission.c and fuzz-server-connection.c do for it, and fuzz-server-activation.c is the
+ * service manager. */
 
 typedef struct _FuzzClient FuzzClient;
 typedef struct _FuzzServer FuzzServer;
@@ -200,9 +201,6 @@ typedef void (* FuzzHandlerFunc) (FuzzServer *server,
 void        fuzz_servers_init         (FuzzHandlerFunc  func);
 FuzzServer *fuzz_server_new           (void);
 void        fuzz_server_free          (FuzzServer      *self);
-/* The next accepts fail. */
-void        fuzz_servers_fail_accepts (guint            count,
-                                       int              code);
 
 /* Before the library is told. */
 LSocketError fuzz_server_expect_listen (FuzzServer     *self,
@@ -213,7 +211,6 @@ LSocketError fuzz_server_expect_adopt  (FuzzServer     *self,
                                         const char     *name);
 void        fuzz_server_expect_close  (FuzzServer      *self);
 void        fuzz_server_forget_waiting (FuzzServer     *self);
-void        fuzz_server_begin_counting (FuzzServer     *self);
 
 void        fuzz_server_take          (FuzzServer      *self,
                                        guint            what);
@@ -228,10 +225,8 @@ void        fuzz_server_show          (FuzzServer      *self);
 void        fuzz_client_treat         (FuzzClient      *self,
                                        guint            what);
 
-/* Those that are over and were not noticed yet give back what they had. */
-void        fuzz_server_sweep         (FuzzServer      *self);
-/* Somebody waits in the system who should not. */
-gboolean    fuzz_server_is_late       (FuzzServer      *self);
+/* Accepts that wait and are not cancelled. */
+guint       fuzz_server_count_accepts (FuzzServer      *self);
 void        fuzz_server_tell          (FuzzServer      *self,
                                        char             letter);
 void        fuzz_server_check_list    (FuzzServer      *self);
@@ -241,6 +236,27 @@ void        fuzz_server_check_listen  (gboolean         done,
                                        const GError    *error,
                                        LSocketError     expected);
 extern guint fuzz_n_accepts;           /* under way */
+
+/* Who comes in */
+void        fuzz_admission_init       (void);
+/* The next accepts fail. */
+void        fuzz_servers_fail_accepts (guint            count,
+                                       int              code);
+void        fuzz_server_begin_counting (FuzzServer     *self);
+gboolean    fuzz_server_is_full       (FuzzServer      *self);
+void        fuzz_server_take_slot     (FuzzServer      *self,
+                                       FuzzClient      *client);
+void        fuzz_client_give_slot_back (FuzzClient     *client);
+/* Those that are over and were not noticed yet give back what they had. */
+void        fuzz_server_sweep         (FuzzServer      *self);
+/* Somebody waits in the system who should not. */
+gboolean    fuzz_server_is_late       (FuzzServer      *self);
+/* The handler of the signal; and what follows from it. */
+gboolean    fuzz_server_authorize     (LServer         *server,
+                                       LCredentials    *credentials,
+                                       FuzzServer      *self);
+void        fuzz_server_end_decision  (FuzzServer      *self,
+                                       FuzzClient      *client);
 
 /* A service manager */
 void        fuzz_activation_init      (void);
