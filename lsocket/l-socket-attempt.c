@@ -270,6 +270,18 @@ try_again_later (LSocket *self)
     l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, due);
 }
 
+void
+l_socket_cancel_next_try (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (priv->transport.reactor == NULL)
+    return;
+
+  l_reactor_cancel_task (priv->transport.reactor, &priv->first_try);
+  l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+}
+
 static void
 try_to_connect (LSocket *self)
 {
@@ -278,8 +290,7 @@ try_to_connect (LSocket *self)
   int code = 0;
 
   /* A wait may be faster than the loop. */
-  if (priv->transport.reactor != NULL)
-    l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+  l_socket_cancel_next_try (self);
 
   if (priv->name_error != NULL)
     {
@@ -317,6 +328,14 @@ l_socket_connect_timer_func (LReactorTimer *timer)
   try_to_connect (priv->self);
 }
 
+void
+l_socket_first_try_func (LReactorTask *task)
+{
+  LSocketPrivate *priv = L_CONTAINER_OF (task, LSocketPrivate, first_try);
+
+  try_to_connect (priv->self);
+}
+
 static void
 start_attempt (LSocket *self)
 {
@@ -324,9 +343,9 @@ start_attempt (LSocket *self)
 
   priv->connect_pause = FIRST_PAUSE;
   /* For a handler that runs a loop or waits, at once. */
-  priv->connect_timer.due = g_get_monotonic_time ();
+  priv->connect_timer.due = 0;
   if (priv->transport.reactor != NULL)
-    l_reactor_set_timer (priv->transport.reactor, &priv->connect_timer, priv->connect_timer.due);
+    l_reactor_queue_task (priv->transport.reactor, &priv->first_try);
   priv->connect_deadline = l_io_device_get_deadline (priv->connect_timeout);
   l_io_device_set_opening (l_socket_get_device (self), priv->mode);
 }

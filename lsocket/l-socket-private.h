@@ -30,7 +30,8 @@ struct _LSocketPrivate
   LCredentials   *peer_credentials; /* (owned) (nullable): only when asked for */
 
   GError         *name_error;       /* (owned) (nullable): why there is no address to try */
-  LReactorTimer   connect_timer;
+  LReactorTask    first_try;        /* to connect, should a handler run the loop before it is made */
+  LReactorTimer   connect_timer;    /* the others */
   LReactorTask    close_task;       /* when it was closed elsewhere */
   gint64          connect_deadline; /* monotonic time in microseconds, -1: none */
   gint64          connect_pause;    /* until the next try, in microseconds */
@@ -150,7 +151,10 @@ void            l_socket_end_attempt             (LSocket         *self);
 gboolean        l_socket_wait_for_attempt        (LSocket         *self,
                                                   gint64           deadline,
                                                   GCancellable    *cancellable);
+void            l_socket_first_try_func          (LReactorTask    *task);
 void            l_socket_connect_timer_func      (LReactorTimer   *timer);
+/* The loop makes none any more. */
+void            l_socket_cancel_next_try         (LSocket         *self);
 gboolean        l_socket_adopt                   (LSocket         *self,
                                                   gintptr          descriptor,
                                                   LSocketState     state,

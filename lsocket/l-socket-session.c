@@ -24,8 +24,7 @@ l_socket_tear_down (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
 
-  if (priv->transport.reactor != NULL)
-    l_reactor_cancel_timer (priv->transport.reactor, &priv->connect_timer);
+  l_socket_cancel_next_try (self);
   l_socket_stop_watchdog (self);
 
   /* The end first: another thread must not find the device open and nothing there to use. */

@@ -449,6 +449,8 @@ l_socket_init (LSocket *self)
   priv->error = L_SOCKET_ERROR_UNKNOWN;
   priv->connect_timeout = L_SOCKET_DEFAULT_TIMEOUT;
   priv->min_progress = 1;
+  priv->first_try.func = l_socket_first_try_func;
+  priv->first_try.object = &device_priv->weak_ref;
   priv->connect_timer.func = l_socket_connect_timer_func;
   priv->connect_timer.object = &device_priv->weak_ref;
   priv->close_task.func = l_socket_close_task_func;
