@@ -212,6 +212,9 @@ l_io_device_fail_writes (LIODevice *self)
   GSList *tasks = g_steal_pointer (&priv->drain_tasks);
   LAsyncOperation *operation;
 
+  if (tasks == NULL && priv->write_operation == NULL)
+    return;
+
   g_mutex_lock (&priv->output.lock);
   operation = g_steal_pointer (&priv->write_operation);
   l_io_device_update_output (self);

@@ -157,6 +157,7 @@ typedef struct
   guint               session;            /* counts openings and ends, to notice them after an emission */
 
   guint               held_props;         /* a bit for each that has changed since l_io_device_hold_notify() */
+  guint               has_session : 1;    /* it is opening or open, or its output is still being sent */
   guint               holds_notify : 1;
   guint               in_ready_read : 1;
   guint               in_bytes_written : 1;

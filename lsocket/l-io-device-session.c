@@ -167,11 +167,12 @@ void
 l_io_device_set_opening (LIODevice *self,
                          LOpenMode  mode)
 {
-  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  LIODevicePrivate *priv = l_io_device_get_private (self);
 
-  g_mutex_lock (&output->lock);
-  output->opening_mode = mode;
-  g_mutex_unlock (&output->lock);
+  priv->has_session = TRUE;
+  g_mutex_lock (&priv->output.lock);
+  priv->output.opening_mode = mode;
+  g_mutex_unlock (&priv->output.lock);
 }
 
 void
@@ -184,6 +185,7 @@ l_io_device_set_open (LIODevice *self,
 
   priv->session++;
   priv->n_openings++;
+  priv->has_session = TRUE;
 
   l_io_device_lock (self);
   if (is_old_input_stream (&priv->input))
@@ -225,6 +227,9 @@ l_io_device_set_held (LIODevice *self,
                       gboolean   held)
 {
   LIODeviceInput *input = &l_io_device_get_private (self)->input;
+
+  if (input->held == held)
+    return;
 
   g_mutex_lock (&input->lock);
   input->held = held;
@@ -280,17 +285,19 @@ l_io_device_drop_output (LIODevice *self)
   output->open = FALSE;
   output->blocked = FALSE;
   clear_output (output);
+  l_io_device_update_output (self);
   l_io_device_wake_output (self);
   g_mutex_unlock (&output->lock);
 
   l_io_device_fail_writes (self);
 }
 
-void
-l_io_device_end (LIODevice *self)
+static void
+end_session (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
+  priv->has_session = FALSE;
   priv->session++;
   priv->ready_read_due = FALSE;
 
@@ -310,6 +317,16 @@ l_io_device_end (LIODevice *self)
   l_io_device_unlock (self);
 
   l_io_device_schedule_answer (self);
+}
+
+void
+l_io_device_end (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  /* What is flushed after the end has nothing to send, and is due all the same. */
+  if (priv->has_session || priv->output.flush_due)
+    end_session (self);
   l_io_device_fail_writes (self);
 }
 
@@ -317,8 +334,10 @@ void
 l_io_device_drop_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
+  gboolean has_streams;
 
   l_io_device_lock (self);
+  has_streams = priv->input.stream != NULL || priv->output.stream != NULL;
   priv->input.enabled = FALSE;
   priv->input.in_transaction = FALSE;
   priv->input.transaction_offset = 0;
@@ -327,8 +346,11 @@ l_io_device_drop_input (LIODevice *self)
   update_and_wake (self);
   l_io_device_unlock (self);
 
-  l_io_device_leave_streams (self);
-  for_each_stream (self, l_stream_link_release);
+  if (has_streams)
+    {
+      l_io_device_leave_streams (self);
+      for_each_stream (self, l_stream_link_release);
+    }
   l_io_device_fail_read (self);
 }
 

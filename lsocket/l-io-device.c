@@ -395,6 +395,9 @@ l_io_device_set_reactor (LIODevice *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
+  if (priv->reactor == reactor)
+    return;
+
   if (reactor != NULL)
     l_reactor_ref (reactor);
   g_clear_pointer (&priv->reactor, l_reactor_unref);
