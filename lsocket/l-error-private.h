@@ -40,8 +40,8 @@ void         l_error_set         (GError       **error,
                                   const char    *reason,
                                   ...) G_GNUC_PRINTF (5, 6);
 
-void         l_error_set_peer_closed (GError   **error,
-                                  const char    *address);
+/* The words of L_SOCKET_ERROR_PEER_CLOSED. */
+char        *l_error_describe_peer_closed (const char *address);
 
 /* No loop of the calling thread goes on with what is begun. */
 void         l_error_set_not_served (GError    **error);

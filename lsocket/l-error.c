@@ -105,17 +105,16 @@ set_cause (GError       **error,
   g_set_error_literal (error, L_SOCKET_ERROR, (int) code, message);
 }
 
-void
-l_error_set_peer_closed (GError     **error,
-                         const char  *address)
+char *
+l_error_describe_peer_closed (const char *address)
 {
   g_autofree char *shown = address != NULL ? g_utf8_make_valid (address, -1) : NULL;
 
-  if (shown != NULL)
-    /* TRANSLATORS: the string is the path or the name of a socket. */
-    g_set_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, _("The peer closed the connection to “%s”"), shown);
-  else
-    g_set_error_literal (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, _("The peer closed the connection"));
+  if (shown == NULL)
+    return g_strdup (_("The peer closed the connection"));
+
+  /* TRANSLATORS: the string is the path or the name of a socket. */
+  return g_strdup_printf (_("The peer closed the connection to “%s”"), shown);
 }
 
 void

@@ -55,6 +55,9 @@ typedef struct
   void            (* input_ended)     (LIODevice            *self,
                                        GIOCondition          condition);
 
+  /* The words that l_io_device_defer_error_string() left out, now that somebody asks. */
+  char           *(* describe_error)  (LIODevice            *self);
+
   /* Reading or writing failed. */
   void            (* failed)          (LIODevice            *self,
                                        const GError         *error);
@@ -145,7 +148,7 @@ typedef struct
   LIODeviceCondition  condition;
 
   /* What follows is the owner's alone; the open mode is changed with both locks held, and others may read it with one. */
-  char               *error_string;       /* (owned) (nullable) */
+  char               *error_string;       /* (owned) (nullable): see l_io_device_defer_error_string(), too */
   LAsyncOperation    *read_operation;     /* (owned) (nullable): the one asynchronous read that is under way */
   LAsyncOperation    *write_operation;    /* (owned) (nullable): the stream's write that waits for room */
   LReactorTask        answer_task;        /* for what can be answered, in another turn */
@@ -158,6 +161,7 @@ typedef struct
 
   guint               held_props;         /* a bit for each that has changed since l_io_device_hold_notify() */
   guint               has_session : 1;    /* it is opening or open, or its output is still being sent */
+  guint               is_error_deferred : 1;
   guint               holds_notify : 1;
   guint               in_ready_read : 1;
   guint               in_bytes_written : 1;
@@ -249,6 +253,8 @@ void              l_io_device_notify_all        (LIODevice     *self,
 
 void              l_io_device_set_error_string  (LIODevice     *self,
                                                  const char    *error_string);
+/* There is a new one, which is made when somebody asks for it. */
+void              l_io_device_defer_error_string (LIODevice    *self);
 
 /* Takes what came and sends what is queued; with a reference held. */
 void              l_io_device_dispatch          (LIODevice     *self,

@@ -449,11 +449,22 @@ l_io_device_set_error_string (LIODevice  *self,
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
 
-  if (g_strcmp0 (priv->error_string, error_string) == 0)
+  if (!priv->is_error_deferred && g_strcmp0 (priv->error_string, error_string) == 0)
     return;
 
   g_free (priv->error_string);
   priv->error_string = g_strdup (error_string);
+  priv->is_error_deferred = FALSE;
+  notify_or_hold (self, PROP_ERROR_STRING);
+}
+
+void
+l_io_device_defer_error_string (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+
+  g_clear_pointer (&priv->error_string, g_free);
+  priv->is_error_deferred = TRUE;
   notify_or_hold (self, PROP_ERROR_STRING);
 }
 
@@ -673,9 +684,18 @@ l_io_device_get_bytes_to_write (LIODevice *self)
 const char *
 l_io_device_get_error_string (LIODevice *self)
 {
+  LIODevicePrivate *priv;
+
   g_return_val_if_fail (L_IS_IO_DEVICE (self), NULL);
 
-  return l_io_device_get_private (self)->error_string;
+  priv = l_io_device_get_private (self);
+  if (priv->is_error_deferred)
+    {
+      priv->error_string = l_io_device_get_funcs (self)->describe_error (self);
+      priv->is_error_deferred = FALSE;
+    }
+
+  return priv->error_string;
 }
 
 /**

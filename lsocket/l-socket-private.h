@@ -26,6 +26,7 @@ struct _LSocketPrivate
 
   GRefString     *server_name;      /* (owned) (nullable) */
   GRefString     *full_server_name; /* (owned) (nullable): from CONNECTED to the end */
+  GRefString     *lost_name;        /* (owned) (nullable): of the connection that the peer closed, for the error's words */
   GSocketAddress *address;          /* (owned) (nullable): of an accepted one only when asked for */
   LCredentials   *peer_credentials; /* (owned) (nullable): only when asked for */
 
@@ -85,6 +86,13 @@ l_socket_get_private (LSocket *self)
   return G_STRUCT_MEMBER_P (self, l_socket_private_offset);
 }
 
+/* (nullable): what messages call it */
+static inline GRefString *
+l_socket_get_display_name (LSocketPrivate *priv)
+{
+  return priv->full_server_name != NULL ? priv->full_server_name : priv->server_name;
+}
+
 static inline LIODevice *
 l_socket_get_device (LSocket *self)
 {
@@ -129,6 +137,8 @@ gboolean        l_socket_end_change              (LSocket         *self,
 gboolean        l_socket_set_closing             (LSocket         *self);
 gboolean        l_socket_report_error            (LSocket         *self,
                                                   const GError    *error);
+/* The most frequent one, whose words are made when somebody asks for them. */
+gboolean        l_socket_report_peer_closed      (LSocket         *self);
 gboolean        l_socket_emit_connected          (LSocket         *self);
 gboolean        l_socket_emit_input_finished     (LSocket         *self);
 gboolean        l_socket_emit_disconnected       (LSocket         *self);

@@ -13,12 +13,6 @@
  * State first, then signals; after each emission priv->session and the state tell whether to go on. Every function that
  * emits is called with a reference held. */
 
-static const char *
-get_display_name (LSocketPrivate *priv)
-{
-  return priv->full_server_name != NULL ? priv->full_server_name : priv->server_name;
-}
-
 void
 l_socket_tear_down (LSocket *self)
 {
@@ -190,10 +184,43 @@ tell_rest (LSocket *self)
   return priv->session == session && priv->state == state;
 }
 
-/* The connection ended from outside: by the peer, or with an error. error is NULL for an orderly end. */
+static gboolean
+report_loss (LSocket      *self,
+             const GError *error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (priv->lost)
+    return TRUE;
+
+  priv->lost = TRUE;
+  return error != NULL ? l_socket_report_error (self, error) : l_socket_report_peer_closed (self);
+}
+
+static void
+finish_lost (LSocket      *self,
+             gboolean      is_orderly,
+             const GError *error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GError) peer_closed = NULL;
+
+  /* For who waits until everything is sent. */
+  if (priv->end_tasks != NULL && !is_orderly && error == NULL)
+    {
+      g_autofree char *message = l_error_describe_peer_closed (l_socket_get_display_name (priv));
+
+      peer_closed = g_error_new_literal (L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, message);
+    }
+
+  finish (self, peer_closed != NULL ? peer_closed : error);
+}
+
+/* The connection ended from outside: with an error, or else the peer closed it. */
 static void
 lose (LSocket      *self,
       gboolean      is_hung_up,
+      gboolean      is_orderly,
       const GError *error)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
@@ -204,12 +231,8 @@ lose (LSocket      *self,
     l_io_device_drop_output (device);
   l_io_device_end_input (device);
 
-  if (error != NULL && !priv->lost)
-    {
-      priv->lost = TRUE;
-      if (!l_socket_report_error (self, error))
-        return;
-    }
+  if (!is_orderly && !report_loss (self, error))
+    return;
 
   if (!is_hung_up)
     {
@@ -217,18 +240,18 @@ lose (LSocket      *self,
       return;
     }
 
-  if (error == NULL && !tell_rest (self))
+  if (is_orderly && !tell_rest (self))
     return;
 
   if (priv->state == L_SOCKET_STATE_CLOSING || l_socket_set_closing (self))
-    finish (self, error);
+    finish_lost (self, is_orderly, error);
 }
 
 void
 l_socket_lose (LSocket      *self,
                const GError *error)
 {
-  lose (self, TRUE, error);
+  lose (self, TRUE, FALSE, error);
 }
 
 static void
@@ -239,7 +262,6 @@ socket_input_ended (LIODevice    *device,
   LSocketPrivate *priv = l_socket_get_private (self);
   gboolean is_hung_up = (condition & (G_IO_HUP | G_IO_ERR)) != 0;
   gboolean is_orderly;
-  g_autoptr(GError) error = NULL;
 
   if (end_closed_elsewhere (self))
     return;
@@ -265,9 +287,15 @@ socket_input_ended (LIODevice    *device,
       return;
     }
 
-  if (!is_orderly)
-    l_error_set_peer_closed (&error, get_display_name (priv));
-  lose (self, is_hung_up || g_atomic_int_get (&priv->is_shut_down), error);
+  lose (self, is_hung_up || g_atomic_int_get (&priv->is_shut_down), is_orderly, NULL);
+}
+
+static char *
+socket_describe_error (LIODevice *device)
+{
+  g_autoptr(GRefString) name = g_steal_pointer (&l_socket_get_private (L_SOCKET (device))->lost_name);
+
+  return l_error_describe_peer_closed (name);
 }
 
 static void
@@ -287,7 +315,7 @@ socket_failed (LIODevice    *device,
     l_io_device_drain_input (device);
 
   if (priv->session == session && priv->state == state)
-    lose (self, TRUE, error);
+    lose (self, TRUE, FALSE, error);
 }
 
 static void
@@ -308,7 +336,7 @@ socket_output_drained (LIODevice *device)
   if (priv->state == L_SOCKET_STATE_CLOSING)
     finish (self, NULL);
   else if (g_atomic_int_get (&priv->is_shut_down) && l_io_device_get_private (device)->input.ended)
-    lose (self, TRUE, NULL);
+    lose (self, TRUE, TRUE, NULL);
 }
 
 gboolean
@@ -320,14 +348,14 @@ l_socket_start_shutdown (LSocket  *self,
 
   if (!l_transport_can_shutdown_write ())
     {
-      l_error_set (error, L_OPERATION_SHUTDOWN, get_display_name (priv), L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
+      l_error_set (error, L_OPERATION_SHUTDOWN, l_socket_get_display_name (priv), L_SOCKET_ERROR_UNSUPPORTED_OPERATION,
                    _("A pipe cannot be half closed"));
       return FALSE;
     }
 
   if (priv->state != L_SOCKET_STATE_CONNECTED)
     {
-      l_error_set (error, L_OPERATION_SHUTDOWN, get_display_name (priv), L_SOCKET_ERROR_OPERATION,
+      l_error_set (error, L_OPERATION_SHUTDOWN, l_socket_get_display_name (priv), L_SOCKET_ERROR_OPERATION,
                    _("The socket is not connected"));
       return FALSE;
     }
@@ -360,7 +388,7 @@ socket_read_data (LIODevice  *device,
   if (result == G_POLLABLE_RETURN_OK && !l_io_device_get_private (device)->input.disregarded)
     priv->n_received += *n_read;
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
-    l_error_set_system (error, L_OPERATION_READ, get_display_name (priv), code);
+    l_error_set_system (error, L_OPERATION_READ, l_socket_get_display_name (priv), code);
 
   return result;
 }
@@ -380,7 +408,7 @@ socket_write_data (LIODevice            *device,
   if (result == G_POLLABLE_RETURN_OK)
     priv->n_sent += *n_written;
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
-    l_error_set_system (error, L_OPERATION_WRITE, get_display_name (priv), code);
+    l_error_set_system (error, L_OPERATION_WRITE, l_socket_get_display_name (priv), code);
 
   return result;
 }
@@ -395,7 +423,7 @@ socket_flush_data (LIODevice  *device,
 
   result = l_transport_flush (&priv->transport, &code);
   if (G_UNLIKELY (result == G_POLLABLE_RETURN_FAILED))
-    l_error_set_system (error, L_OPERATION_WRITE, get_display_name (priv), code);
+    l_error_set_system (error, L_OPERATION_WRITE, l_socket_get_display_name (priv), code);
 
   return result;
 }
@@ -499,6 +527,7 @@ const LIODeviceFuncs l_socket_device_funcs = {
   .wait_until_open = socket_wait_until_open,
   .timed_out = socket_timed_out,
   .input_ended = socket_input_ended,
+  .describe_error = socket_describe_error,
   .failed = socket_failed,
   .output_drained = socket_output_drained,
   .shutdown_output = socket_shutdown_output,

@@ -115,8 +115,7 @@ static void
 time_out (LSocket    *self,
           const char *reason)
 {
-  LSocketPrivate *priv = l_socket_get_private (self);
-  const char *name = priv->full_server_name != NULL ? priv->full_server_name : priv->server_name;
+  const char *name = l_socket_get_display_name (l_socket_get_private (self));
   g_autoptr(GError) error = NULL;
 
   l_error_set (&error, L_OPERATION_READ, name, L_SOCKET_ERROR_TIMEOUT, "%s", reason);

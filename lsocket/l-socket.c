@@ -79,12 +79,6 @@ int l_socket_private_offset;
 /* What the state machine sets and emits */
 
 static const char *
-get_log_name (LSocketPrivate *priv)
-{
-  return priv->full_server_name != NULL ? priv->full_server_name : priv->server_name;
-}
-
-static const char *
 get_state_nick (LSocketState state)
 {
   return l_log_get_nick (L_TYPE_SOCKET_STATE, (int) state);
@@ -154,7 +148,7 @@ set_state (LSocketPrivate *priv,
 {
   priv->state = state;
   if (state != L_SOCKET_STATE_UNCONNECTED)
-    L_LOG (priv->self, get_log_name (priv), get_state_nick (state), "state changed");
+    L_LOG (priv->self, l_socket_get_display_name (priv), get_state_nick (state), "state changed");
 }
 
 static gboolean
@@ -201,6 +195,14 @@ l_socket_set_closing (LSocket *self)
   return tell_state (self, priv->session, L_SOCKET_STATE_CLOSING);
 }
 
+static void
+log_error (LSocketPrivate *priv,
+           const char     *message)
+{
+  L_LOG (priv->self, l_socket_get_display_name (priv), get_state_nick (priv->state), "%s: %s",
+         l_log_get_nick (L_TYPE_SOCKET_ERROR, (int) priv->error), message);
+}
+
 void
 l_socket_set_error (LSocket      *self,
                     LSocketError  code,
@@ -211,8 +213,7 @@ l_socket_set_error (LSocket      *self,
 
   priv->error = code;
   if (message != NULL)
-    L_LOG (self, get_log_name (priv), get_state_nick (priv->state), "%s: %s",
-           l_log_get_nick (L_TYPE_SOCKET_ERROR, (int) code), message);
+    log_error (priv, message);
   l_io_device_set_error_string (L_IO_DEVICE (self), message);
   if (is_new)
     notify_or_hold (self, L_SOCKET_PROP_ERROR);
@@ -230,6 +231,42 @@ l_socket_report_error (LSocket      *self,
   l_socket_set_error (self, code, error->message);
   if (is_unchanged (priv, session, state))
     g_signal_emit (self, signals[SIGNAL_ERROR], 0, code);
+
+  return is_unchanged (priv, session, state);
+}
+
+static void
+set_peer_closed (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GRefString *name = l_socket_get_display_name (priv);
+  gboolean is_new = priv->error != L_SOCKET_ERROR_PEER_CLOSED;
+
+  priv->error = L_SOCKET_ERROR_PEER_CLOSED;
+  g_clear_pointer (&priv->lost_name, g_ref_string_release);
+  priv->lost_name = name != NULL ? g_ref_string_acquire (name) : NULL;
+  if (l_log_is_wanted ())
+    {
+      g_autofree char *message = l_error_describe_peer_closed (name);
+
+      log_error (priv, message);
+    }
+
+  l_io_device_defer_error_string (l_socket_get_device (self));
+  if (is_new)
+    notify_or_hold (self, L_SOCKET_PROP_ERROR);
+}
+
+gboolean
+l_socket_report_peer_closed (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  LSocketState state = priv->state;
+  guint session = priv->session;
+
+  set_peer_closed (self);
+  if (is_unchanged (priv, session, state))
+    g_signal_emit (self, signals[SIGNAL_ERROR], 0, L_SOCKET_ERROR_PEER_CLOSED);
 
   return is_unchanged (priv, session, state);
 }
@@ -310,7 +347,7 @@ l_socket_set_names (LSocket    *self,
 void
 l_socket_clear_names (LSocket *self)
 {
-  L_LOG (self, get_log_name (l_socket_get_private (self)), get_state_nick (L_SOCKET_STATE_UNCONNECTED), "state changed");
+  L_LOG (self, l_socket_get_display_name (l_socket_get_private (self)), get_state_nick (L_SOCKET_STATE_UNCONNECTED), "state changed");
 
   l_socket_set_names (self, NULL, NULL);
 }
@@ -344,6 +381,7 @@ l_socket_finalize (GObject *object)
   l_transport_clear (&priv->transport);
   g_clear_pointer (&priv->server_name, g_ref_string_release);
   g_clear_pointer (&priv->full_server_name, g_ref_string_release);
+  g_clear_pointer (&priv->lost_name, g_ref_string_release);
 
   G_OBJECT_CLASS (l_socket_parent_class)->finalize (object);
 }

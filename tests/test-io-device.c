@@ -39,6 +39,7 @@ struct _TestDevice
   guint         n_waits;
   GIOCondition  last_waited_for;
   guint         n_drained;
+  guint         n_descriptions;
   guint         n_shutdowns;
   GString      *log;
 
@@ -235,6 +236,12 @@ test_device_input_ended (LIODevice    *device,
   run_hook (self, self->on_input_ended);
 }
 
+static char *
+test_device_describe_error (LIODevice *device)
+{
+  return g_strdup_printf ("broken %u", ++TEST_DEVICE (device)->n_descriptions);
+}
+
 static void
 test_device_failed (LIODevice    *device,
                     const GError *error)
@@ -289,6 +296,7 @@ static const LIODeviceFuncs test_device_funcs = {
   .wait_until_open = test_device_wait_until_open,
   .timed_out = test_device_timed_out,
   .input_ended = test_device_input_ended,
+  .describe_error = test_device_describe_error,
   .failed = test_device_failed,
   .output_drained = test_device_output_drained,
   .shutdown_output = test_device_shutdown_output,
@@ -1051,6 +1059,35 @@ test_properties (Fixture       *fixture,
 
   l_io_device_set_error_string (d, NULL);
   g_assert_null (l_io_device_get_error_string (d));
+}
+
+static void
+test_error_string_deferred (Fixture       *fixture,
+                            gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  LIODevice *d = L_IO_DEVICE (device);
+  guint n_notified = 0;
+
+  g_signal_connect (device, "notify::error-string", G_CALLBACK (count_notify), &n_notified);
+  l_io_device_set_error_string (d, "old");
+  l_io_device_defer_error_string (d);
+  g_assert_cmpuint (n_notified, ==, 2);
+  g_assert_cmpuint (device->n_descriptions, ==, 0);
+  g_assert_cmpstr (l_io_device_get_error_string (d), ==, "broken 1");
+  g_assert_cmpstr (l_io_device_get_error_string (d), ==, "broken 1");
+
+  /* What nobody asked for is never made. */
+  l_io_device_defer_error_string (d);
+  l_io_device_set_error_string (d, NULL);
+  g_assert_cmpuint (n_notified, ==, 4);
+  g_assert_null (l_io_device_get_error_string (d));
+  l_io_device_defer_error_string (d);
+  l_io_device_set_error_string (d, "new");
+  g_assert_cmpuint (n_notified, ==, 6);
+  g_assert_cmpstr (l_io_device_get_error_string (d), ==, "new");
+  l_io_device_defer_error_string (d);
+  g_assert_cmpuint (device->n_descriptions, ==, 1);
 }
 
 static void
@@ -3699,6 +3736,7 @@ main (int   argc,
   ADD ("close/end-keeps-input", test_close_end_keeps_input);
   ADD ("close/finalize-is-silent", test_close_finalize_is_silent);
   ADD ("properties/values", test_properties);
+  ADD ("properties/error-string-deferred", test_error_string_deferred);
   ADD ("properties/notified", test_properties_notified);
 
   ADD ("read/parts", test_read_parts);

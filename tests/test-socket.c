@@ -1857,6 +1857,47 @@ test_property_error (void)
   link_clear (&link);
 }
 
+static void
+let_peer_close (Link    *link,
+                LSocket *socket)
+{
+  l_socket_connect_to_server (socket, "market", READ_WRITE);
+  test_raw_close (test_raw_accept (link->listener));
+  TEST_TURN_UNTIL (l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED);
+}
+
+static void
+test_property_error_string_late (void)
+{
+  LSocket *socket;
+  const char *text;
+  guint n_notified = 0;
+  Link link;
+
+  g_test_summary ("Who asks for the words of peer-closed when all is over gets them all the same");
+
+  link_init (&link);
+  socket = l_socket_new ();
+  g_signal_connect (socket, "notify::error-string", G_CALLBACK (count_notify), &n_notified);
+  let_peer_close (&link, socket);
+  g_assert_cmpuint (n_notified, ==, 1);
+  g_assert_null (l_socket_get_full_server_name (socket));
+  text = l_io_device_get_error_string (L_IO_DEVICE (socket));
+  g_assert_nonnull (strstr (text, link.path));
+  g_assert_true (l_io_device_get_error_string (L_IO_DEVICE (socket)) == text);
+
+  /* Nobody asked, and then it is too late. */
+  let_peer_close (&link, socket);
+  g_assert_cmpuint (n_notified, ==, 3);
+  l_socket_connect_to_server (socket, "nobody", READ_WRITE);
+  g_assert_cmpuint (n_notified, ==, 5);
+  g_assert_null (strstr (l_io_device_get_error_string (L_IO_DEVICE (socket)), link.path));
+
+  let_peer_close (&link, socket);
+  g_assert_finalize_object (socket);
+  link_clear (&link);
+}
+
 /* Asynchronous functions */
 
 typedef struct
@@ -3190,6 +3231,7 @@ add_properties (void)
   test_add ("/socket/property/low-latency", test_property_low_latency);
   test_add ("/socket/property/connect-timeout", test_property_connect_timeout);
   test_add ("/socket/property/error", test_property_error);
+  test_add ("/socket/property/error-string-late", test_property_error_string_late);
   test_add ("/socket/property/notify", test_property_notify);
   ADD_EACH ("/socket/property/abort-in-notify/", notified, FALSE, test_property_notify_abort);
 }
