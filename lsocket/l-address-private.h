@@ -10,7 +10,27 @@
 
 G_BEGIN_DECLS
 
-/* Where a name leads on this machine, at this moment. */
+/* An object costs more than a connection's system calls, and few programs ask for one. */
+typedef struct
+{
+  GSocketAddress *object;      /* (owned) (nullable): made when it is asked for, unless all began with it */
+  GRefString     *name;        /* (owned) (nullable): as l_address_to_name() says */
+  gboolean        is_abstract;
+} LAddress;
+
+/* Where a name leads on this machine, at this moment. FALSE: nothing was set. */
+gboolean        l_address_init                    (LAddress        *self,
+                                                   const char      *name,
+                                                   LSocketOptions   options,
+                                                   LOperation       operation,
+                                                   GError         **error);
+/* Takes it, if there is one. */
+void            l_address_init_from_object        (LAddress        *self,
+                                                   GSocketAddress  *object);
+void            l_address_clear                   (LAddress        *self);
+GSocketAddress *l_address_get_object              (LAddress        *self);
+
+/* The same as an object, for those who need one. */
 GSocketAddress *l_address_resolve                 (const char      *name,
                                                    LSocketOptions   options,
                                                    LOperation       operation,
@@ -34,5 +54,7 @@ gboolean        l_address_check_runtime_directory (const char      *directory,
                                                    LOperation       operation,
                                                    const char      *address,
                                                    GError         **error);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (LAddress, l_address_clear)
 
 G_END_DECLS

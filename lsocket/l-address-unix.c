@@ -110,11 +110,12 @@ get_temp_directory (void)
   return g_canonicalize_filename (directory, "/");
 }
 
-GSocketAddress *
-l_address_resolve (const char      *name,
-                   LSocketOptions   options,
-                   LOperation       operation,
-                   GError         **error)
+gboolean
+l_address_init (LAddress        *self,
+                const char      *name,
+                LSocketOptions   options,
+                LOperation       operation,
+                GError         **error)
 {
   gboolean is_temporary = (options & L_SOCKET_OPTIONS_TEMP_DIRECTORY) != 0;
   g_autofree char *runtime_directory = is_temporary ? NULL : l_address_get_runtime_directory ();
@@ -132,10 +133,7 @@ l_address_resolve (const char      *name,
 
   resolved = l_name_resolve (name, options, &rules, operation, &kind, error);
   if (resolved == NULL)
-    return NULL;
-
-  if (kind == L_NAME_ABSTRACT)
-    return g_unix_socket_address_new_with_type (resolved, strlen (resolved), G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+    return FALSE;
 
   /* The fall-back directory may not be there yet. */
   if (kind == L_NAME_PLAIN && operation == L_OPERATION_LISTEN && get_runtime_variable () == NULL)
@@ -144,9 +142,40 @@ l_address_resolve (const char      *name,
   /* Nothing is to be removed from a directory that is not there. */
   if (kind == L_NAME_PLAIN && !(operation == L_OPERATION_REMOVE && is_absent (runtime_directory)) &&
       !l_address_check_runtime_directory (runtime_directory, operation, resolved, error))
+    return FALSE;
+
+  self->name = g_ref_string_new (resolved);
+  self->is_abstract = kind == L_NAME_ABSTRACT;
+  return TRUE;
+}
+
+GSocketAddress *
+l_address_get_object (LAddress *self)
+{
+  if (self->object != NULL || self->name == NULL)
+    return self->object;
+
+  if (self->is_abstract)
+    self->object = g_unix_socket_address_new_with_type (self->name, g_ref_string_length (self->name),
+                                                        G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+  else
+    self->object = g_unix_socket_address_new (self->name);
+
+  return self->object;
+}
+
+GSocketAddress *
+l_address_resolve (const char      *name,
+                   LSocketOptions   options,
+                   LOperation       operation,
+                   GError         **error)
+{
+  g_auto(LAddress) self = { NULL };
+
+  if (!l_address_init (&self, name, options, operation, error))
     return NULL;
 
-  return g_unix_socket_address_new (resolved);
+  return g_object_ref (l_address_get_object (&self));
 }
 
 gboolean

@@ -114,6 +114,28 @@ l_address_resolve (const char      *name,
   return G_SOCKET_ADDRESS (address);
 }
 
+gboolean
+l_address_init (LAddress        *self,
+                const char      *name,
+                LSocketOptions   options,
+                LOperation       operation,
+                GError         **error)
+{
+  GSocketAddress *object = l_address_resolve (name, options, operation, error);
+
+  if (object == NULL)
+    return FALSE;
+
+  l_address_init_from_object (self, object);
+  return TRUE;
+}
+
+GSocketAddress *
+l_address_get_object (LAddress *self)
+{
+  return self->object;
+}
+
 GSocketAddress *
 l_pipe_address_new_from_handle (HANDLE handle)
 {

@@ -113,55 +113,60 @@ fail_attempt (LSocket      *self,
   l_socket_return_task (task, error);
 }
 
+static const char *
+get_attempt_name (LSocketPrivate *priv)
+{
+  return priv->address.name != NULL ? priv->address.name : priv->server_name;
+}
+
 static void
 fail_attempt_with_code (LSocket *self,
                         int      code)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
-  g_autofree char *name = l_address_to_name (priv->address);
   g_autoptr(GError) error = NULL;
 
-  l_error_set_system (&error, L_OPERATION_CONNECT, name != NULL ? name : priv->server_name, code);
+  l_error_set_system (&error, L_OPERATION_CONNECT, get_attempt_name (priv), code);
   fail_attempt (self, error);
 }
 
-static void
-set_full_name (LSocket *self)
+static GRefString *
+make_server_name (const LAddress *address)
 {
-  LSocketPrivate *priv = l_socket_get_private (self);
-  g_autofree char *full_name = l_address_to_name (priv->address);
   g_autofree char *last = NULL;
 
-  if (priv->server_name == NULL && full_name != NULL)
-    last = l_address_is_abstract (priv->address) ? g_strdup (full_name) : l_name_from_path (full_name);
+  if (address->is_abstract)
+    return g_ref_string_acquire (address->name);
 
-  l_socket_set_names (self, last != NULL ? last : priv->server_name, full_name);
+  last = l_name_from_path (address->name);
+  return g_ref_string_new (last);
+}
+
+static void
+set_full_name (LSocket        *self,
+               const LAddress *address)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GRefString) server_name = priv->server_name != NULL ? g_ref_string_acquire (priv->server_name) : NULL;
+
+  if (server_name == NULL && address->name != NULL)
+    server_name = make_server_name (address);
+
+  l_socket_set_names (self, server_name, address->name);
 }
 
 static void
 take_names_from_transport (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
-  g_autoptr(GSocketAddress) local_address = NULL;
-  g_autofree char *name = NULL;
+  g_auto(LAddress) local_address = { NULL };
 
-  priv->address = l_transport_get_peer_address (&priv->transport);
-  name = l_address_to_name (priv->address);
-  if (name != NULL)
-    {
-      set_full_name (self);
-    }
-  else
-    {
-      /* The other end is a client and has none: the name is that of the server that accepted it. */
-      g_autoptr(GSocketAddress) peer_address = g_steal_pointer (&priv->address);
+  l_address_init_from_object (&priv->address, l_transport_get_peer_address (&priv->transport));
+  /* The other end is a client and has none: the name is that of the server that accepted it. */
+  if (priv->address.name == NULL)
+    l_address_init_from_object (&local_address, l_transport_get_local_address (&priv->transport));
 
-      local_address = l_transport_get_local_address (&priv->transport);
-      priv->address = g_steal_pointer (&local_address);
-      set_full_name (self);
-      local_address = g_steal_pointer (&priv->address);
-      priv->address = g_steal_pointer (&peer_address);
-    }
+  set_full_name (self, priv->address.name != NULL ? &priv->address : &local_address);
 }
 
 /* Where we said what the server is called, and not where it is, another user could have been there first. */
@@ -179,8 +184,7 @@ must_check_peer (LSocket    *self,
       return TRUE;
     case L_PEER_POLICY_AUTO:
     default:
-      return (name != NULL && l_name_is_plain (name)) ||
-             (priv->address != NULL && l_address_is_abstract (priv->address));
+      return (name != NULL && l_name_is_plain (name)) || priv->address.is_abstract;
     }
 }
 
@@ -203,11 +207,9 @@ check_peer (LSocket     *self,
 static gboolean
 check_server (LSocket *self)
 {
-  LSocketPrivate *priv = l_socket_get_private (self);
-  g_autofree char *name = l_address_to_name (priv->address);
   g_autoptr(GError) error = NULL;
 
-  if (check_peer (self, L_OPERATION_CONNECT, name != NULL ? name : priv->server_name, &error))
+  if (check_peer (self, L_OPERATION_CONNECT, get_attempt_name (l_socket_get_private (self)), &error))
     return TRUE;
 
   fail_attempt (self, error);
@@ -228,7 +230,7 @@ establish (LSocket *self)
   if (priv->adopted)
     take_names_from_transport (self);
   else
-    set_full_name (self);
+    set_full_name (self, &priv->address);
   l_io_device_set_open (l_socket_get_device (self), priv->mode);
   l_socket_start_watchdog (self);
   if (l_socket_end_change (self, L_SOCKET_STATE_CONNECTED) && l_socket_emit_connected (self))
@@ -239,11 +241,9 @@ establish (LSocket *self)
 static void
 time_out_attempt (LSocket *self)
 {
-  LSocketPrivate *priv = l_socket_get_private (self);
-  g_autofree char *name = l_address_to_name (priv->address);
   g_autoptr(GError) error = NULL;
 
-  l_error_set (&error, L_OPERATION_CONNECT, name != NULL ? name : priv->server_name, L_SOCKET_ERROR_TIMEOUT,
+  l_error_set (&error, L_OPERATION_CONNECT, get_attempt_name (l_socket_get_private (self)), L_SOCKET_ERROR_TIMEOUT,
                _("The server did not answer in time"));
   fail_attempt (self, error);
 }
@@ -303,7 +303,7 @@ try_to_connect (LSocket *self)
   if (priv->adopted)
     result = l_transport_check_connected (&priv->transport, &code);
   else
-    result = l_transport_connect (&priv->transport, priv->address, priv->mode, &code);
+    result = l_transport_connect (&priv->transport, &priv->address, priv->mode, &code);
 
   switch (result)
     {
@@ -358,6 +358,7 @@ l_socket_begin_attempt (LSocket        *self,
                         GTask          *task)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GRefString) server_name = NULL;
 
   if (!check_may_begin (self, name, mode, task, NULL))
     return;
@@ -370,14 +371,15 @@ l_socket_begin_attempt (LSocket        *self,
 
   begin_session (self, mode);
   if (address == NULL)
-    priv->address = l_address_resolve (name, priv->options, L_OPERATION_CONNECT, &priv->name_error);
+    l_address_init (&priv->address, name, priv->options, L_OPERATION_CONNECT, &priv->name_error);
   else if (l_address_check (address, L_OPERATION_CONNECT, &priv->name_error))
-    priv->address = g_object_ref (address);
+    l_address_init_from_object (&priv->address, g_object_ref (address));
 
   priv->checks_peer = must_check_peer (self, name);
   priv->connect_task = task;
   start_attempt (self);
-  l_socket_set_names (self, name, NULL);
+  server_name = name != NULL ? g_ref_string_new (name) : NULL;
+  l_socket_set_names (self, server_name, NULL);
   if (!l_socket_end_change (self, L_SOCKET_STATE_CONNECTING))
     return;
 

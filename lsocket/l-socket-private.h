@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "l-address-private.h"
 #include "l-credentials-private.h"
 #include "l-io-device-private.h"
 #include "l-server-slot-private.h"
@@ -27,7 +28,7 @@ struct _LSocketPrivate
   GRefString     *server_name;      /* (owned) (nullable) */
   GRefString     *full_server_name; /* (owned) (nullable): from CONNECTED to the end */
   GRefString     *lost_name;        /* (owned) (nullable): of the connection that the peer closed, for the error's words */
-  GSocketAddress *address;          /* (owned) (nullable): of an accepted one only when asked for */
+  LAddress        address;          /* of an accepted one only when asked for */
   LCredentials   *peer_credentials; /* (owned) (nullable): only when asked for */
 
   GError         *name_error;       /* (owned) (nullable): why there is no address to try */
@@ -146,8 +147,8 @@ void            l_socket_set_error               (LSocket         *self,
                                                   LSocketError     code,
                                                   const char      *message);
 void            l_socket_set_names               (LSocket         *self,
-                                                  const char      *server_name,
-                                                  const char      *full_server_name);
+                                                  GRefString      *server_name,
+                                                  GRefString      *full_server_name);
 /* At the end of a session, just before the state. */
 void            l_socket_clear_names             (LSocket         *self);
 

@@ -543,10 +543,13 @@ l_socket_get_address (LSocket *self)
   g_return_val_if_fail (L_IS_SOCKET (self), NULL);
 
   priv = l_socket_get_private (self);
-  if (priv->address == NULL && l_socket_is_valid (self))
-    priv->address = l_transport_get_peer_address (&priv->transport);
+  if (!l_socket_is_valid (self))
+    return NULL;
 
-  return l_socket_is_valid (self) ? l_address_to_public (priv->address) : NULL;
+  if (priv->address.object == NULL && priv->address.name == NULL)
+    priv->address.object = l_transport_get_peer_address (&priv->transport);
+
+  return l_address_to_public (l_address_get_object (&priv->address));
 }
 
 /**

@@ -27,7 +27,7 @@ l_socket_tear_down (LSocket *self)
   l_transport_close (&priv->transport);
   l_io_device_unlock (l_socket_get_device (self));
 
-  g_clear_object (&priv->address);
+  l_address_clear (&priv->address);
   g_clear_object (&priv->peer_credentials);
   g_clear_error (&priv->name_error);
   g_clear_pointer (&priv->slot, l_server_slot_free);

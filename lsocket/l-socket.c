@@ -311,22 +311,22 @@ l_socket_emit_input_finished (LSocket *self)
 
 static gboolean
 set_name (GRefString **name,
-          const char  *value)
+          GRefString  *value)
 {
   GRefString *old = *name;
 
   if (old == value || g_strcmp0 (old, value) == 0)
     return FALSE;
 
-  *name = value != NULL ? g_ref_string_new (value) : NULL;
+  *name = value != NULL ? g_ref_string_acquire (value) : NULL;
   g_clear_pointer (&old, g_ref_string_release);
   return TRUE;
 }
 
 void
 l_socket_set_names (LSocket    *self,
-                    const char *server_name,
-                    const char *full_server_name)
+                    GRefString *server_name,
+                    GRefString *full_server_name)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
   gboolean is_new_name, is_new_full_name;

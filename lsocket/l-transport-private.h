@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "l-address-private.h"
 #include "l-error-private.h"
 #include "l-reactor-private.h"
 
@@ -40,7 +41,7 @@ void            l_transport_release             (LTransport           *self);
 
 /* G_POLLABLE_RETURN_WOULD_BLOCK: the server is busy; to be called again after a while, with the same address. */
 GPollableReturn l_transport_connect             (LTransport           *self,
-                                                 GSocketAddress       *address,
+                                                 LAddress             *address,
                                                  LOpenMode             mode,
                                                  int                  *code);
 

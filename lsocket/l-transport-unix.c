@@ -91,21 +91,37 @@ open_socket (LTransport *self,
 }
 
 static gssize
-get_native_address (GSocketAddress     *address,
+get_native_size (const LAddress *address)
+{
+  if (!address->is_abstract)
+    return sizeof (struct sockaddr_un);
+
+  /* Its length tells where such a name ends; it begins with a NUL. */
+  return G_STRUCT_OFFSET (struct sockaddr_un, sun_path) + 1 + g_ref_string_length (address->name);
+}
+
+static gssize
+get_native_address (const LAddress     *address,
                     struct sockaddr_un *native)
 {
   memset (native, 0, sizeof *native);
-  if (!g_socket_address_to_native (address, native, sizeof *native, NULL))
-    return -1;
+  if (address->object != NULL)
+    {
+      if (!g_socket_address_to_native (address->object, native, sizeof *native, NULL))
+        return -1;
+      return g_socket_address_get_native_size (address->object);
+    }
 
-  return g_socket_address_get_native_size (address);
+  native->sun_family = AF_UNIX;
+  memcpy (native->sun_path + (address->is_abstract ? 1 : 0), address->name, g_ref_string_length (address->name));
+  return get_native_size (address);
 }
 
 GPollableReturn
-l_transport_connect (LTransport     *self,
-                     GSocketAddress *address,
-                     LOpenMode       mode,
-                     int            *code)
+l_transport_connect (LTransport *self,
+                     LAddress   *address,
+                     LOpenMode   mode,
+                     int        *code)
 {
   struct sockaddr_un native;
   gssize length;

@@ -119,12 +119,12 @@ get_access (LOpenMode mode)
 }
 
 GPollableReturn
-l_transport_connect (LTransport     *self,
-                     GSocketAddress *address,
-                     LOpenMode       mode,
-                     int            *code)
+l_transport_connect (LTransport *self,
+                     LAddress   *address,
+                     LOpenMode   mode,
+                     int        *code)
 {
-  const gunichar2 *name = l_pipe_address_get_wide_name (L_PIPE_ADDRESS (address));
+  const gunichar2 *name = l_pipe_address_get_wide_name (L_PIPE_ADDRESS (l_address_get_object (address)));
   HANDLE handle;
 
   /* A server may know who we are, and not act in our name. */

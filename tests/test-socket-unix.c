@@ -80,6 +80,43 @@ test_connect_abstract (void)
 }
 
 static void
+assert_address (LSocket                *socket,
+                GUnixSocketAddressType  type,
+                const char             *path)
+{
+  GUnixSocketAddress *address = G_UNIX_SOCKET_ADDRESS (l_socket_get_address (socket));
+
+  g_assert_cmpint (g_unix_socket_address_get_address_type (address), ==, type);
+  g_assert_cmpmem (g_unix_socket_address_get_path (address), g_unix_socket_address_get_path_len (address),
+                   path, strlen (path));
+  g_assert_true (l_socket_get_address (socket) == G_SOCKET_ADDRESS (address));
+}
+
+static void
+test_connect_name_address (void)
+{
+  g_autofree char *path = test_build_path ("market");
+  g_autofree char *name = g_strdup_printf ("lsocket-%d", getpid ());
+  g_autoptr(GSocketAddress) abstract = g_unix_socket_address_new_with_type (name, -1, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+  g_autoptr(LSocket) socket = l_socket_new ();
+  TestRaw listener = test_raw_listen (path, 1);
+  int abstract_listener = listen_abstract (abstract);
+
+  g_test_summary ("Who connected by a name can ask for the address that it stood for");
+
+  l_socket_connect_to_server (socket, "market", READ_WRITE);
+  assert_address (socket, G_UNIX_SOCKET_ADDRESS_PATH, path);
+  l_socket_abort (socket);
+  g_assert_null (l_socket_get_address (socket));
+
+  l_socket_set_options (socket, L_SOCKET_OPTIONS_ABSTRACT_NAMESPACE);
+  l_socket_connect_to_server (socket, name, READ_WRITE);
+  assert_address (socket, G_UNIX_SOCKET_ADDRESS_ABSTRACT, name);
+  close (abstract_listener);
+  test_raw_close (listener);
+}
+
+static void
 test_connect_address_path (void)
 {
   g_autofree char *path = test_build_path ("market");
@@ -470,6 +507,7 @@ main (int   argc,
 
   test_add ("/socket/connect/temp-directory", test_connect_temp_directory);
   test_add ("/socket/connect/abstract", test_connect_abstract);
+  test_add ("/socket/connect/name-address", test_connect_name_address);
   test_add ("/socket/connect/address/path", test_connect_address_path);
   test_add ("/socket/connect/address/abstract-nul", test_connect_address_abstract_nul);
   test_add ("/socket/connect/address/fails", test_connect_address_fails);
