@@ -46,12 +46,13 @@ typedef struct
 } Spares;
 
 /* The key is there for the thread's end, and takes longer to ask. */
-static _Thread_local Spares *spares; /* (owned) (nullable) */
+static _Thread_local Spares *spares_of_thread; /* (owned) (nullable) */
 
 static void
 free_spares (gpointer data)
 {
-  spares = NULL;
+  if (L_HAS_THREAD_LOCALS)
+    spares_of_thread = NULL;
   g_free (((Spares *) data)->bare);
   g_free (((Spares *) data)->first);
   g_free (data);
@@ -63,13 +64,18 @@ static GPrivate spares_key = G_PRIVATE_INIT (free_spares);
 static LBufferChunk **
 get_spare (gsize capacity)
 {
+  Spares *spares;
+
   if (capacity != 0 && capacity != FIRST_CAPACITY)
     return NULL;
 
+  spares = L_HAS_THREAD_LOCALS ? spares_of_thread : g_private_get (&spares_key);
   if (G_UNLIKELY (spares == NULL))
     {
       spares = g_new0 (Spares, 1);
       g_private_set (&spares_key, spares);
+      if (L_HAS_THREAD_LOCALS)
+        spares_of_thread = spares;
     }
 
   return capacity == 0 ? &spares->bare : &spares->first;

@@ -15,6 +15,9 @@ l_thread_self (void)
 {
   static _Thread_local GThread *self;
 
+  if (!L_HAS_THREAD_LOCALS)
+    return g_thread_self ();
+
   if (G_UNLIKELY (self == NULL))
     self = g_thread_self ();
 

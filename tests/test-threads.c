@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "test-util.h"
+#include "test-server-util.h"
 
 /* The streams in other threads than the owner's, whose loop runs or stands still; and objects that belong to a thread
  * without a main loop. */
@@ -1167,6 +1167,50 @@ test_ends (void)
     }
 }
 
+/* A thread that ends, and what it has for itself with it */
+
+static void
+say_more_and_drop (gpointer socket)
+{
+  test_write (socket, "bye");
+  l_socket_flush (socket);
+  g_object_unref (socket);
+}
+
+static GPrivate last_words = G_PRIVATE_INIT (say_more_and_drop);
+
+static gpointer
+say_hello (gpointer unused)
+{
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  LSocket *socket;
+
+  g_main_context_push_thread_default (context);
+  socket = l_socket_new ();
+  l_socket_connect_to_server (socket, "market", L_OPEN_MODE_READ_WRITE);
+  test_write (socket, "good");
+  l_socket_flush (socket);
+  g_main_context_pop_thread_default (context);
+  g_private_set (&last_words, socket);
+  return NULL;
+}
+
+static void
+test_drop_at_thread_end (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) peer = NULL;
+
+  g_test_summary ("What a thread has for itself may go in any order, and use what is gone already");
+
+  g_assert_true (l_server_listen (server, "market", NULL));
+  g_thread_join (g_thread_new ("end", say_hello, NULL));
+  TEST_TURN_UNTIL (l_server_has_pending_connections (server));
+  peer = l_server_next_pending_connection (server);
+  TEST_TURN_UNTIL (l_socket_get_state (peer) == L_SOCKET_STATE_UNCONNECTED);
+  test_assert_text (peer, "goodbye");
+}
+
 /* Objects of a thread that runs no loop, while the main thread runs the global one */
 
 static void
@@ -1409,6 +1453,7 @@ main (int    argc,
   test_add ("/threads/close/output-ended", test_close_output_ended);
   test_add ("/threads/drop/socket", test_drop);
   test_add ("/threads/drop/server", test_drop_server);
+  test_add ("/threads/drop/at-thread-end", test_drop_at_thread_end);
   test_add ("/threads/get-streams", test_get_streams);
   test_add ("/threads/ends", test_ends);
   test_add ("/threads/without-loop/clients", test_without_loop);
