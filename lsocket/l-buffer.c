@@ -45,17 +45,14 @@ typedef struct
   LBufferChunk *first; /* (owned) (nullable): the small one */
 } Spares;
 
-/* The key is there for the thread's end, and takes longer to ask. */
-static _Thread_local Spares *spares_of_thread; /* (owned) (nullable) */
-
 static void
 free_spares (gpointer data)
 {
-  if (L_HAS_THREAD_LOCALS)
-    spares_of_thread = NULL;
-  g_free (((Spares *) data)->bare);
-  g_free (((Spares *) data)->first);
-  g_free (data);
+  Spares *spares = data;
+
+  g_free (spares->bare);
+  g_free (spares->first);
+  g_free (spares);
 }
 
 static GPrivate spares_key = G_PRIVATE_INIT (free_spares);
@@ -69,13 +66,11 @@ get_spare (gsize capacity)
   if (capacity != 0 && capacity != FIRST_CAPACITY)
     return NULL;
 
-  spares = L_HAS_THREAD_LOCALS ? spares_of_thread : g_private_get (&spares_key);
+  spares = g_private_get (&spares_key);
   if (G_UNLIKELY (spares == NULL))
     {
       spares = g_new0 (Spares, 1);
       g_private_set (&spares_key, spares);
-      if (L_HAS_THREAD_LOCALS)
-        spares_of_thread = spares;
     }
 
   return capacity == 0 ? &spares->bare : &spares->first;

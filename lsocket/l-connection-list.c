@@ -5,7 +5,6 @@
 #include "config.h"
 
 #include "l-connection-list-private.h"
-#include "l-thread-private.h"
 
 struct _LConnectionList
 {
@@ -116,7 +115,7 @@ is_owner (LConnectionList *self)
 {
   GThread *runner = self->reactor != NULL ? l_reactor_get_thread (self->reactor) : NULL;
 
-  return l_thread_self () == (runner != NULL ? runner : self->thread);
+  return g_thread_self () == (runner != NULL ? runner : self->thread);
 }
 
 void
@@ -156,7 +155,7 @@ l_connection_list_init (LConnectionList *self)
 {
   self->sockets = g_sequence_new (g_object_unref);
   self->places = g_hash_table_new (NULL, NULL);
-  self->thread = l_thread_self ();
+  self->thread = g_thread_self ();
   g_weak_ref_init (&self->weak_ref, self);
   self->clear_task.func = clear_task_func;
   self->clear_task.object = &self->weak_ref;

@@ -28,32 +28,27 @@ typedef struct
   LIODevice *borrower; /* (unowned) (nullable) */
 } Scratch;
 
-static _Thread_local Scratch *scratch_of_thread; /* (owned) (nullable) */
-
 static void
 free_scratch (gpointer data)
 {
-  if (L_HAS_THREAD_LOCALS)
-    scratch_of_thread = NULL;
-  g_aligned_free (((Scratch *) data)->data);
-  g_free (data);
+  Scratch *scratch = data;
+
+  g_aligned_free (scratch->data);
+  g_free (scratch);
 }
 
-/* For the thread's end. */
 static GPrivate scratch_key = G_PRIVATE_INIT (free_scratch);
 
 static Scratch *
 get_scratch (void)
 {
-  Scratch *scratch = L_HAS_THREAD_LOCALS ? scratch_of_thread : g_private_get (&scratch_key);
+  Scratch *scratch = g_private_get (&scratch_key);
 
   if (G_UNLIKELY (scratch == NULL))
     {
       scratch = g_new0 (Scratch, 1);
       scratch->data = g_aligned_alloc (1, SCRATCH_SIZE, SCRATCH_ALIGNMENT);
       g_private_set (&scratch_key, scratch);
-      if (L_HAS_THREAD_LOCALS)
-        scratch_of_thread = scratch;
     }
 
   return scratch;

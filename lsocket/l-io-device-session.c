@@ -7,7 +7,6 @@
 #include "l-input-stream-private.h"
 #include "l-io-device-private.h"
 #include "l-output-stream-private.h"
-#include "l-thread-private.h"
 
 /* What a subclass tells of a session: that the device opens, that one direction ends, that both do; and what becomes of
  * the two streams then. */
@@ -36,7 +35,7 @@ l_io_device_is_owner (LIODevice *self)
   LIODevicePrivate *priv = l_io_device_get_private (self);
   GThread *runner = priv->reactor != NULL ? l_reactor_get_thread (priv->reactor) : NULL;
 
-  return l_thread_self () == (runner != NULL ? runner : priv->maker);
+  return g_thread_self () == (runner != NULL ? runner : priv->maker);
 }
 
 gboolean

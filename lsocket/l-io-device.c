@@ -8,7 +8,6 @@
 #include "l-error-private.h"
 #include "l-io-device-private.h"
 #include "l-marshal.h"
-#include "l-thread-private.h"
 
 /**
  * LIODevice:
@@ -376,7 +375,7 @@ l_io_device_init (LIODevice *self)
 
   priv->self = self;
   g_weak_ref_init (&priv->weak_ref, self);
-  priv->maker = l_thread_self ();
+  priv->maker = g_thread_self ();
   priv->reactor = l_reactor_ref_thread_default ();
   priv->flush_task.func = flush_due;
   priv->flush_task.object = &priv->weak_ref;

@@ -6,7 +6,6 @@
 
 #include "l-reactor-backend-private.h"
 #include "l-system-private.h"
-#include "l-thread-private.h"
 
 #include <glib-unix.h>
 #include <sys/epoll.h>
@@ -131,7 +130,7 @@ change (LReactor      *self,
 {
   LReactorSlot *slot = l_reactor_get_slot (self, watch->slot);
 
-  if (self->thread != NULL && self->thread != l_thread_self ())
+  if (self->thread != NULL && self->thread != g_thread_self ())
     {
       tell_set (self, watch);
       return;

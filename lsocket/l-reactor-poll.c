@@ -6,7 +6,6 @@
 
 #include "l-reactor-backend-private.h"
 #include "l-system-private.h"
-#include "l-thread-private.h"
 
 /* The portable one: each descriptor stands in the context by itself. Not by g_source_add_unix_fd(): to ask GLib for one of
  * those takes as long as there are many, and to change one wakes the loop. */
@@ -49,7 +48,7 @@ poll_modify (LReactor      *self,
              LReactorWatch *watch)
 {
   /* The loop looks at it before it sleeps. */
-  if (self->thread == l_thread_self ())
+  if (self->thread == g_thread_self ())
     {
       l_reactor_get_slot (self, watch->slot)->poll_fd->events = watch->condition;
       return;

@@ -5,7 +5,6 @@
 #include "config.h"
 
 #include "l-reactor-backend-private.h"
-#include "l-thread-private.h"
 
 #include <errno.h>
 
@@ -70,7 +69,7 @@ is_due (LReactor *self,
 void
 l_reactor_note_thread (LReactor *self)
 {
-  GThread *thread = l_thread_self ();
+  GThread *thread = g_thread_self ();
 
   if (self->thread != thread)
     g_atomic_pointer_set (&self->thread, thread);
@@ -609,7 +608,7 @@ l_reactor_forget_watch (LReactor      *self,
 static void
 wake_up (LReactor *self)
 {
-  if (self->thread != NULL && self->thread != l_thread_self ())
+  if (self->thread != NULL && self->thread != g_thread_self ())
     g_main_context_wakeup (self->context);
 }
 
