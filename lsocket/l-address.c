@@ -6,6 +6,8 @@
 
 #include "l-address-private.h"
 
+/* What is the same of addresses everywhere. */
+
 void
 l_address_init_from_object (LAddress       *self,
                             GSocketAddress *object)
