@@ -51,7 +51,7 @@ static const Budget budgets[] = {
   { "large-round-trip", &test_large_round_trip,    50, {  6,      0,      149900 }, {  6,      0,      149900 } },
   { "small-writes",     &test_small_writes,     20000, {  0.001,  0.001,     150 }, {  0.001,  0.001,     150 } },
   { "large-writes",     &test_large_writes,       200, {  2.5,    0.6,     28300 }, {  3.4,    0.6,     28400 } },
-  { "connection",       &test_connection,         100, { 22,     28,       54200 }, { 24,     34,       56200 } },
+  { "connection",       &test_connection,         100, { 22,     28,       55100 }, { 24,     34,       57200 } },
   { "wait",             &test_wait,               500, {  5.1,    0,        4490 }, {  5.1,    0,        4490 } },
   { "async-streams",    &test_async_streams,      200, { 10,     22.1,     37000 }, { 10,     22.1,     37000 } },
   { "sync-streams",     &test_sync_streams,       500, {  4,      0,        3790 }, {  4,      0,        3790 } },
