@@ -112,6 +112,7 @@ get_native_address (const LAddress     *address,
       return g_socket_address_get_native_size (address->object);
     }
 
+  g_assert (g_ref_string_length (address->name) < sizeof native->sun_path);
   native->sun_family = AF_UNIX;
   memcpy (native->sun_path + (address->is_abstract ? 1 : 0), address->name, g_ref_string_length (address->name));
   return get_native_size (address);

@@ -47,15 +47,15 @@ typedef struct
  * looks at the clock, for which Valgrind asks the system. Its allocations are all GLib's. */
 static const Budget budgets[] = {
   /*                                                    epoll: calls, allocations, instructions; poll: the same */
-  { "round-trip",       &test_round_trip,         500, {  6,      0,       11920 }, {  6,      0,       11950 } },
+  { "round-trip",       &test_round_trip,         500, {  6,      0,       11690 }, {  6,      0,       11780 } },
   { "large-round-trip", &test_large_round_trip,    50, {  6,      0,      149900 }, {  6,      0,      149900 } },
   { "small-writes",     &test_small_writes,     20000, {  0.001,  0.001,     150 }, {  0.001,  0.001,     150 } },
-  { "large-writes",     &test_large_writes,       200, {  2.5,    0.6,     28300 }, {  3.4,    0.6,     28400 } },
+  { "large-writes",     &test_large_writes,       200, {  2,      0.2,      7900 }, {  2,      0.2,      7900 } },
   { "connection",       &test_connection,         100, { 22,     28,       55100 }, { 24,     34,       57200 } },
-  { "wait",             &test_wait,               500, {  5.1,    0,        4490 }, {  5.1,    0,        4490 } },
+  { "wait",             &test_wait,               500, {  5.1,    0,        4390 }, {  5.1,    0,        4390 } },
   { "async-streams",    &test_async_streams,      200, { 10,     22.1,     37000 }, { 10,     22.1,     37000 } },
   { "sync-streams",     &test_sync_streams,       500, {  4,      0,        3790 }, {  4,      0,        3790 } },
-  { "idle",             &test_idle,               500, {  6,      0,       12700 }, {  6,      0,      433000 } },
+  { "idle",             &test_idle,               500, {  6,      0,       12500 }, {  6,      0,      433000 } },
 };
 
 /* The C library's, under names of its own. */
