@@ -14,6 +14,8 @@ test_init (int    *argc,
 {
   g_test_init (argc, argv, NULL);
   test_platform_init ();
+  /* GLib looks for it once, without a lock, in whichever thread is the first. */
+  g_io_error_quark ();
 
   cases = g_ptr_array_new_with_free_func (g_free);
 }
