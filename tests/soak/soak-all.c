@@ -75,6 +75,7 @@ fail (const char *format,
 }
 
 static void start (Child *child);
+static void on_control_ready_read (LSocket *control);
 
 static const char *
 get_role (const Child *child)
@@ -92,6 +93,9 @@ on_process_exited (GObject      *process,
   gboolean is_good = g_subprocess_wait_check_finish (G_SUBPROCESS (process), result, &error);
 
   g_clear_object (&child->process);
+  /* What a dead one has said may come only now. */
+  if (child->control != NULL)
+    g_signal_handlers_disconnect_by_func (child->control, on_control_ready_read, NULL);
   g_clear_object (&child->control);
   if (!child->is_killed && !(is_ending && is_good))
     fail ("%s %u ended by itself: %s", get_role (child), child->number, is_good ? "well" : error->message);
