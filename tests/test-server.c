@@ -1405,6 +1405,29 @@ test_wait_thread (void)
   g_thread_join (thread);
 }
 
+static void
+test_wait_other_context (void)
+{
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  g_autoptr(LServer) server = test_listen ("market");
+  g_autoptr(LSocket) client = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+
+  g_test_summary ("Whom it lets in the server's loop serves, whichever context is the default while it waits");
+
+  g_main_context_push_thread_default (context);
+  l_socket_connect_to_server (client, "market", L_OPEN_MODE_READ_WRITE);
+  g_assert_true (l_socket_wait_for_connected (client, 10000));
+  g_assert_true (l_server_wait_for_new_connection (server, 10000, NULL));
+  g_main_context_pop_thread_default (context);
+
+  peer = l_server_next_pending_connection (server);
+  test_write (client, "good");
+  test_assert_text (peer, "good");
+  test_write (peer, "day");
+  test_assert_text (client, "day");
+}
+
 static gpointer
 serve_in_thread (gpointer data)
 {
@@ -2083,6 +2106,7 @@ main (int   argc,
   test_add ("/server/wait/closed-in-handler", test_wait_closed_in_handler);
   test_add ("/server/wait/serves-accept", test_wait_serves_accept);
   test_add ("/server/wait/thread", test_wait_thread);
+  test_add ("/server/wait/other-context", test_wait_other_context);
   test_add ("/server/wait/without-reactor", test_wait_without_reactor);
   test_add ("/server/thread/own-context", test_thread_own_context);
 
