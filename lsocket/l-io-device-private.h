@@ -170,6 +170,21 @@ typedef struct
   guint               ready_read_due : 1; /* bytes came while a handler of ready-read ran, or nobody waited for any */
 } LIODevicePrivate;
 
+/* l-io-device-properties.c */
+typedef enum
+{
+  L_IO_DEVICE_PROP_OPEN_MODE = 1,
+  L_IO_DEVICE_PROP_BYTES_AVAILABLE,
+  L_IO_DEVICE_PROP_BYTES_TO_WRITE,
+  L_IO_DEVICE_PROP_ERROR_STRING,
+  L_IO_DEVICE_PROP_READ_BUFFER_SIZE,
+  L_IO_DEVICE_PROP_WRITE_BUFFER_SIZE,
+} LIODeviceProperty;
+
+LSOCKET_INTERNAL extern GParamSpec *l_io_device_props[L_IO_DEVICE_PROP_WRITE_BUFFER_SIZE + 1];
+
+void              l_io_device_install_properties (GObjectClass  *object_class);
+
 /* Where that stands in an instance; GObject's function for it can only be inlined where the type is defined. */
 LSOCKET_INTERNAL extern int l_io_device_private_offset;
 
