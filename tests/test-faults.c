@@ -1461,6 +1461,9 @@ get_memory (void)
 #endif
 }
 
+/* How often the same may take more memory: each thread keeps some of each size to use again, and that counts. */
+#define MAX_GROWTHS 40
+
 /* Runs with one fault. The first time may leave something to be used again, and other threads may have some for a while; but
  * the same once more takes no more memory. */
 static gboolean
@@ -1482,7 +1485,7 @@ run_fault (guint  conversation,
         return is_done;
 
       fake.call = call;
-      if (i == 5)
+      if (i == MAX_GROWTHS)
         g_error ("memory is lost with %s", get_fault ());
     }
 }
