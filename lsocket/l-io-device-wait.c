@@ -40,23 +40,18 @@ l_io_device_note_asked (LIODevice *self,
   l_io_device_get_private (self)->input.n_blind_waits = found ? 0 : N_BLIND_WAITS;
 }
 
-static void
-ask_for_input (LIODevice *self)
+/* Queued, or still under way to the system. */
+static gboolean
+has_output (LIODevice *self)
 {
-  LIODevicePrivate *priv = l_io_device_get_private (self);
-  guint n_arrivals = priv->n_arrivals;
-  gboolean asks;
+  LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  gboolean has_some;
 
-  g_mutex_lock (&priv->input.lock);
-  asks = l_io_device_asks_first (self);
-  g_mutex_unlock (&priv->input.lock);
-  if (!asks)
-    return;
+  g_mutex_lock (&output->lock);
+  has_some = l_buffer_get_size (&output->buffer) > 0 || output->blocked;
+  g_mutex_unlock (&output->lock);
 
-  l_io_device_receive (self, 0);
-  g_mutex_lock (&priv->input.lock);
-  l_io_device_note_asked (self, priv->n_arrivals != n_arrivals);
-  g_mutex_unlock (&priv->input.lock);
+  return has_some;
 }
 
 /* Both directions, so that two programs that wait for each other to read make progress. */
@@ -73,7 +68,7 @@ get_wait_condition (LIODevice *self)
     condition |= G_IO_IN;
   g_mutex_unlock (&priv->input.lock);
 
-  if (l_io_device_get_bytes_to_write (self) > 0 || l_io_device_is_blocked (self))
+  if (has_output (self))
     condition |= G_IO_OUT;
 
   return condition;
@@ -113,6 +108,31 @@ l_io_device_wait_turn (LIODevice    *self,
   return !g_cancellable_is_cancelled (cancellable) && (deadline < 0 || g_get_monotonic_time () < deadline);
 }
 
+/* What is queued goes first: the answer that is waited for may be one to that. */
+static void
+ask_for_input (LIODevice *self)
+{
+  LIODevicePrivate *priv = l_io_device_get_private (self);
+  guint session = priv->session;
+  guint n_arrivals = priv->n_arrivals;
+  gboolean asks;
+
+  g_mutex_lock (&priv->input.lock);
+  asks = l_io_device_asks_first (self);
+  g_mutex_unlock (&priv->input.lock);
+  if (!asks)
+    return;
+
+  flush_unless_blocked (self);
+  if (priv->session != session)
+    return;
+
+  l_io_device_receive (self, 0);
+  g_mutex_lock (&priv->input.lock);
+  l_io_device_note_asked (self, priv->n_arrivals != n_arrivals);
+  g_mutex_unlock (&priv->input.lock);
+}
+
 static gboolean
 wait_for_ready_read (LIODevice *self,
                      gint64     deadline)
@@ -128,9 +148,7 @@ wait_for_ready_read (LIODevice *self,
     return FALSE;
 
   session = priv->session;
-  flush_unless_blocked (self);
-  if (priv->session == session)
-    ask_for_input (self);
+  ask_for_input (self);
 
   while (priv->n_arrivals == n_arrivals)
     {
@@ -219,7 +237,7 @@ wait_for_bytes_written (LIODevice *self,
   while (l_io_device_get_departures (self) == n_departures)
     {
       /* What the system has taken may still be under way to it, and who waits in a loop would spin until it is there. */
-      if (priv->session != session || (l_io_device_get_bytes_to_write (self) == 0 && !l_io_device_is_blocked (self)))
+      if (priv->session != session || !has_output (self))
         return FALSE;
 
       if (is_over)
