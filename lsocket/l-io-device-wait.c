@@ -190,7 +190,7 @@ l_io_device_wait_for_ready_read (LIODevice *self,
 {
   gboolean arrived;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
+  g_return_val_if_fail (l_io_device_check (self), FALSE);
 
   g_object_ref (self);
   arrived = wait_for_ready_read (self, l_io_device_get_deadline (msecs));
@@ -274,7 +274,7 @@ l_io_device_wait_for_bytes_written (LIODevice *self,
 {
   gboolean gone;
 
-  g_return_val_if_fail (L_IS_IO_DEVICE (self), FALSE);
+  g_return_val_if_fail (l_io_device_check (self), FALSE);
 
   g_object_ref (self);
   gone = wait_for_bytes_written (self, l_io_device_get_deadline (msecs));
