@@ -52,7 +52,7 @@ static const Budget budgets[] = {
   { "small-writes",     &test_small_writes,     20000, {  0.001,  0.001,     150 }, {  0.001,  0.001,     150 } },
   { "large-writes",     &test_large_writes,       200, {  2,      0.2,      7900 }, {  2,      0.2,      7900 } },
   { "connection",       &test_connection,         100, { 22,     28,       55100 }, { 24,     34,       57200 } },
-  { "wait",             &test_wait,               500, {  5.1,    0,        4390 }, {  5.1,    0,        4390 } },
+  { "wait",             &test_wait,               500, {  5.1,    0,        3990 }, {  5.1,    0,        3990 } },
   { "async-streams",    &test_async_streams,      200, { 10,     22.1,     37000 }, { 10,     22.1,     37000 } },
   { "sync-streams",     &test_sync_streams,       500, {  4,      0,        3790 }, {  4,      0,        3790 } },
   { "idle",             &test_idle,               500, {  6,      0,       12500 }, {  6,      0,      433000 } },
