@@ -46,8 +46,9 @@ typedef void (* ToolStreamFunc) (gpointer user_data);
 
 ToolStream *tool_stream_new_stdin          (void);
 ToolStream *tool_stream_new_stdout         (gboolean         is_kept);
-ToolStream *tool_stream_new_command_stdin  (GSubprocess     *command);
-ToolStream *tool_stream_new_command_stdout (GSubprocess     *command);
+/* These take what g_spawn_async_with_pipes() gives. */
+ToolStream *tool_stream_new_command_stdin  (int              fd);
+ToolStream *tool_stream_new_command_stdout (int              fd);
 
 void        tool_stream_watch              (ToolStream      *self,
                                             ToolStreamFunc   func, /* NULL: no more */
@@ -82,7 +83,11 @@ typedef void (* ToolSignalFunc) (int number);
 void        tool_process_watch_signals     (ToolSignalFunc   func);
 /* In UTF-8, or on Unix whatever they are in. */
 char      **tool_process_get_arguments     (char           **argv);
-void        tool_process_stop_command      (GSubprocess     *command);
+/* One that no source watches any more; it may have ended. */
+void        tool_process_stop_command      (GPid             pid);
+/* number: of the signal, or the exit status. */
+gboolean    tool_process_was_killed        (int              wait_status,
+                                            int             *number);
 /* Whether a connection can end one of its directions. */
 gboolean    tool_process_has_half_close    (void);
 

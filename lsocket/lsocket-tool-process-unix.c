@@ -8,6 +8,7 @@
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 static ToolSignalFunc signal_func;
 
@@ -44,14 +45,22 @@ tool_process_get_arguments (char **argv)
   return g_strdupv (argv);
 }
 
-/* g_subprocess_send_signal() leaves it to another thread, which may come too late: this program is about to end. */
+/* No source of GLib's reaps it any more: the number of one that still runs cannot become another's. */
 void
-tool_process_stop_command (GSubprocess *command)
+tool_process_stop_command (GPid pid)
 {
-  const char *identifier = g_subprocess_get_identifier (command);
+  if (waitpid (pid, NULL, WNOHANG) == 0)
+    kill (pid, SIGTERM);
+}
 
-  if (identifier != NULL)
-    kill ((GPid) g_ascii_strtoll (identifier, NULL, 10), SIGTERM);
+gboolean
+tool_process_was_killed (int  wait_status,
+                         int *number)
+{
+  gboolean was_killed = WIFSIGNALED (wait_status);
+
+  *number = was_killed ? WTERMSIG (wait_status) : WEXITSTATUS (wait_status);
+  return was_killed;
 }
 
 gboolean

@@ -60,9 +60,18 @@ tool_process_get_arguments (char **argv)
 }
 
 void
-tool_process_stop_command (GSubprocess *command)
+tool_process_stop_command (GPid pid)
 {
-  g_subprocess_force_exit (command);
+  TerminateProcess (pid, 1);
+}
+
+/* A process that is terminated has an exit status, too. */
+gboolean
+tool_process_was_killed (int  wait_status,
+                         int *number)
+{
+  *number = wait_status;
+  return FALSE;
 }
 
 gboolean

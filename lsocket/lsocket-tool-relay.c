@@ -20,8 +20,9 @@ struct _ToolRelay
   ToolRelayFunc  ended;
   gpointer       user_data;
   char         **argv;        /* (owned) (nullable), of the command */
-  GSubprocess   *command;     /* (owned) (nullable), while it runs */
-  GCancellable  *cancellable; /* (owned), ends the waiting for it */
+  GPid           pid;         /* (owned), of the command */
+  guint          watch_id;    /* 0: it does not run */
+  GCancellable  *cancellable; /* (owned), ends the waiting for what is sent to be delivered */
 
   ToolStream    *input;       /* (owned) (nullable): what is read here is sent; NULL: there is nothing more to send */
   ToolStream    *output;      /* (owned) (nullable): what is received is written here; NULL: it is thrown away */
@@ -76,7 +77,7 @@ on_end (gpointer user_data)
 static void
 check_end (ToolRelay *self)
 {
-  if (is_in_state (self, L_SOCKET_STATE_UNCONNECTED) && self->output_over && self->command == NULL && self->end_id == 0)
+  if (is_in_state (self, L_SOCKET_STATE_UNCONNECTED) && self->output_over && self->watch_id == 0 && self->end_id == 0)
     self->end_id = g_idle_add (on_end, self);
 }
 
@@ -464,24 +465,20 @@ on_state_changed (LSocket      *socket,
 /* The command */
 
 static void
-on_command_ended (GObject      *source,
-                  GAsyncResult *result,
-                  gpointer      user_data)
+on_command_ended (GPid     pid,
+                  int      wait_status,
+                  gpointer user_data)
 {
-  GSubprocess *command = G_SUBPROCESS (source);
-  g_autoptr(GError) error = NULL;
-  ToolRelay *self;
+  ToolRelay *self = user_data;
+  int number;
 
-  if (!g_subprocess_wait_finish (command, result, &error))
-    return;
-
-  self = user_data;
-  if (g_subprocess_get_if_exited (command))
-    tool_trace_print (self->socket, "command ended (%d)", g_subprocess_get_exit_status (command));
+  if (tool_process_was_killed (wait_status, &number))
+    tool_trace_print (self->socket, "command killed (%d)", number);
   else
-    tool_trace_print (self->socket, "command killed (%d)", g_subprocess_get_term_sig (command));
+    tool_trace_print (self->socket, "command ended (%d)", number);
 
-  g_clear_object (&self->command);
+  self->watch_id = 0;
+  g_spawn_close_pid (pid);
   finish_output (self);
   deliver (self);
 }
@@ -489,11 +486,12 @@ on_command_ended (GObject      *source,
 static void
 run_command (ToolRelay *self)
 {
-  GSubprocessFlags flags = G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE;
+  GSpawnFlags flags = G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES;
   g_autoptr(GError) error = NULL;
+  int stdin_fd, stdout_fd;
 
-  self->command = g_subprocess_newv ((const char * const *) self->argv, flags, &error);
-  if (self->command == NULL)
+  if (!g_spawn_async_with_pipes (NULL, self->argv, NULL, flags, NULL, NULL, &self->pid, &stdin_fd, &stdout_fd, NULL,
+                                 &error))
     {
       tool_print_error (_("Cannot run the command: %s"), error->message);
       set_status (self, TOOL_STATUS_IO);
@@ -501,9 +499,20 @@ run_command (ToolRelay *self)
       return;
     }
 
-  g_subprocess_wait_async (self->command, self->cancellable, on_command_ended, self);
-  self->output = tool_stream_new_command_stdin (self->command);
-  self->input = tool_stream_new_command_stdout (self->command);
+  self->watch_id = g_child_watch_add (self->pid, on_command_ended, self);
+  self->output = tool_stream_new_command_stdin (stdin_fd);
+  self->input = tool_stream_new_command_stdout (stdout_fd);
+}
+
+static void
+stop_command (ToolRelay *self)
+{
+  if (self->watch_id == 0)
+    return;
+
+  g_clear_handle_id (&self->watch_id, g_source_remove);
+  tool_process_stop_command (self->pid);
+  g_spawn_close_pid (self->pid);
 }
 
 /* What lsocket-tool.c calls */
@@ -542,9 +551,7 @@ tool_relay_free (ToolRelay *self)
 
   g_cancellable_cancel (self->cancellable);
   g_object_unref (self->cancellable);
-  if (self->command != NULL)
-    tool_process_stop_command (self->command);
-  g_clear_object (&self->command);
+  stop_command (self);
   g_strfreev (self->argv);
   g_free (self);
 }

@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gunixinputstream.h>
-#include <gio/gunixoutputstream.h>
 #include <glib-unix.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -152,23 +150,15 @@ tool_stream_new_stdout (gboolean is_kept)
 }
 
 ToolStream *
-tool_stream_new_command_stdin (GSubprocess *command)
+tool_stream_new_command_stdin (int fd)
 {
-  GUnixOutputStream *pipe_stream = G_UNIX_OUTPUT_STREAM (g_subprocess_get_stdin_pipe (command));
-  int fd = g_unix_output_stream_get_fd (pipe_stream);
-
-  g_unix_output_stream_set_close_fd (pipe_stream, FALSE);
   g_unix_set_fd_nonblocking (fd, TRUE, NULL);
   return stream_new (fd, G_IO_OUT, FALSE);
 }
 
 ToolStream *
-tool_stream_new_command_stdout (GSubprocess *command)
+tool_stream_new_command_stdout (int fd)
 {
-  GUnixInputStream *pipe_stream = G_UNIX_INPUT_STREAM (g_subprocess_get_stdout_pipe (command));
-  int fd = g_unix_input_stream_get_fd (pipe_stream);
-
-  g_unix_input_stream_set_close_fd (pipe_stream, FALSE);
   g_unix_set_fd_nonblocking (fd, TRUE, NULL);
   return stream_new (fd, G_IO_IN, FALSE);
 }

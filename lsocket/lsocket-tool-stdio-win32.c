@@ -7,8 +7,6 @@
 #include "lsocket-tool-private.h"
 
 #include <fcntl.h>
-#include <gio/gwin32inputstream.h>
-#include <gio/gwin32outputstream.h>
 #include <io.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +30,7 @@ struct _ToolStream
 {
   gatomicrefcount ref_count;
   HANDLE          handle;
-  GObject        *pipe_stream; /* (owned) (nullable), that closes the handle */
+  int             fd;          /* (owned), that has the handle; -1: none */
   GThreadFunc     thread_func; /* started when there is something to do */
   gboolean        is_console;
 
@@ -76,7 +74,8 @@ stream_unref (gpointer data)
     return;
 
   g_source_unref (self->source);
-  g_clear_object (&self->pipe_stream);
+  if (self->fd >= 0)
+    _close (self->fd);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->changed);
   g_free (self);
@@ -113,7 +112,7 @@ wake_loop (ToolStream *self)
 static ToolStream *
 stream_new (GThreadFunc thread_func,
             HANDLE      handle,
-            gpointer    pipe_stream)
+            int         fd)
 {
   ToolStream *self = g_new0 (ToolStream, 1);
   DWORD mode;
@@ -123,7 +122,7 @@ stream_new (GThreadFunc thread_func,
   g_cond_init (&self->changed);
   self->thread_func = thread_func;
   self->handle = handle;
-  self->pipe_stream = pipe_stream != NULL ? g_object_ref (pipe_stream) : NULL;
+  self->fd = fd;
   self->is_console = GetConsoleMode (handle, &mode) != 0;
 
   self->source = g_source_new (&source_funcs, sizeof (GSource));
@@ -134,15 +133,6 @@ stream_new (GThreadFunc thread_func,
 }
 
 /* The threads */
-
-static void
-close_pipe (ToolStream *self)
-{
-  if (G_IS_OUTPUT_STREAM (self->pipe_stream))
-    g_output_stream_close (G_OUTPUT_STREAM (self->pipe_stream), NULL, NULL);
-  else if (G_IS_INPUT_STREAM (self->pipe_stream))
-    g_input_stream_close (G_INPUT_STREAM (self->pipe_stream), NULL, NULL);
-}
 
 /* With the lock held, as the next one. */
 static void
@@ -214,7 +204,6 @@ read_thread (gpointer data)
   g_clear_pointer (&self->thread, CloseHandle);
   g_mutex_unlock (&self->lock);
 
-  close_pipe (self);
   stream_unref (self);
   return NULL;
 }
@@ -239,7 +228,6 @@ write_thread (gpointer data)
     }
   g_mutex_unlock (&self->lock);
 
-  close_pipe (self);
   stream_unref (self);
   return NULL;
 }
@@ -261,7 +249,7 @@ ToolStream *
 tool_stream_new_stdin (void)
 {
   if (standard_input == NULL)
-    standard_input = stream_new (read_thread, GetStdHandle (STD_INPUT_HANDLE), NULL);
+    standard_input = stream_new (read_thread, GetStdHandle (STD_INPUT_HANDLE), -1);
 
   return stream_ref (standard_input);
 }
@@ -270,25 +258,21 @@ ToolStream *
 tool_stream_new_stdout (gboolean is_kept)
 {
   if (standard_output == NULL)
-    standard_output = stream_new (write_thread, GetStdHandle (STD_OUTPUT_HANDLE), NULL);
+    standard_output = stream_new (write_thread, GetStdHandle (STD_OUTPUT_HANDLE), -1);
 
   return stream_ref (standard_output);
 }
 
 ToolStream *
-tool_stream_new_command_stdin (GSubprocess *command)
+tool_stream_new_command_stdin (int fd)
 {
-  GOutputStream *pipe_stream = g_subprocess_get_stdin_pipe (command);
-
-  return stream_new (write_thread, g_win32_output_stream_get_handle (G_WIN32_OUTPUT_STREAM (pipe_stream)), pipe_stream);
+  return stream_new (write_thread, (HANDLE) _get_osfhandle (fd), fd);
 }
 
 ToolStream *
-tool_stream_new_command_stdout (GSubprocess *command)
+tool_stream_new_command_stdout (int fd)
 {
-  GInputStream *pipe_stream = g_subprocess_get_stdout_pipe (command);
-
-  return stream_new (read_thread, g_win32_input_stream_get_handle (G_WIN32_INPUT_STREAM (pipe_stream)), pipe_stream);
+  return stream_new (read_thread, (HANDLE) _get_osfhandle (fd), fd);
 }
 
 void
@@ -455,8 +439,6 @@ tool_stream_close (ToolStream *self)
       g_mutex_lock (&self->lock);
       self->is_closed = TRUE;
       g_cond_broadcast (&self->changed);
-      if (!self->is_started)
-        close_pipe (self);
       g_mutex_unlock (&self->lock);
 
       g_source_destroy (self->source);

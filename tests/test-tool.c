@@ -930,15 +930,47 @@ test_listen_exec_several (void)
   test_write (first, "one");
   assert_receives (first, "one");
 
-  l_socket_disconnect_from_server (second);
-  wait_for_trace (tool, "client 2: command ended (0)");
-  test_write (first, "more");
-  assert_receives (first, "more");
+  /* The second command does not hold what the first reads from. */
+  l_socket_disconnect_from_server (first);
+  wait_for_trace (tool, "client 1: command ended (0)");
+  test_write (second, "more");
+  assert_receives (second, "more");
 
   /* The one that still runs goes with the server. */
   g_subprocess_send_signal (tool->process, SIGTERM);
   wait_for_exit (tool, 128 + SIGTERM);
-  TEST_TURN_UNTIL (is_unconnected (first));
+  TEST_TURN_UNTIL (is_unconnected (second));
+}
+
+/* Not only is its end told: SIGPIPE, which the program ignores, is not ignored in it. */
+static void
+test_listen_exec_killed (void)
+{
+  static const int numbers[] = { SIGKILL, SIGPIPE };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    {
+      g_autofree char *arguments = g_strdup_printf ("listen -v --exec 'sh -c \"kill -%d $$; echo no\"' market", numbers[i]);
+      g_autofree char *expected = g_strdup_printf ("command killed (%d)", numbers[i]);
+      g_autoptr(Tool) tool = start_server (arguments);
+      g_autoptr(LSocket) client = connect_here ("market");
+
+      TEST_TURN_UNTIL (is_unconnected (client));
+      g_assert_true (l_io_device_at_end (L_IO_DEVICE (client)));
+      wait_for_exit (tool, 0);
+      assert_message (tool, expected);
+    }
+}
+
+static void
+test_listen_exec_fails (void)
+{
+  g_autoptr(Tool) tool = start_server ("listen -v --exec 'sh -c \"exit 3\"' market");
+  g_autoptr(LSocket) client = connect_here ("market");
+
+  TEST_TURN_UNTIL (is_unconnected (client));
+  wait_for_exit (tool, 0);
+  assert_message (tool, "command ended (3)");
 }
 
 static void
@@ -965,6 +997,25 @@ test_listen_exec_missing (void)
     wait_for_exit (single, 7);
     TEST_TURN_UNTIL (is_unconnected (client));
   }
+}
+
+/* In no directory of the path; without a name at all. */
+static void
+test_listen_exec_not_found (void)
+{
+  static const char * const commands[] = { "nonexistent-command", "''" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    {
+      g_autofree char *arguments = g_strdup_printf ("listen -v --exec \"%s\" market", commands[i]);
+      g_autoptr(Tool) tool = start_server (arguments);
+      g_autoptr(LSocket) client = connect_here ("market");
+
+      wait_for_exit (tool, 7);
+      assert_message (tool, "lsocket: Cannot run the command: ");
+      assert_message (tool, "No such file or directory");
+      TEST_TURN_UNTIL (is_unconnected (client));
+    }
 }
 
 /* A command that ends early ends the connection, though the client has more to say. */
@@ -1419,7 +1470,10 @@ main (int    argc,
   test_add ("/tool/listen/echo/back-pressure", test_listen_echo_back_pressure);
   test_add ("/tool/listen/exec", test_listen_exec);
   test_add ("/tool/listen/exec/several", test_listen_exec_several);
+  test_add ("/tool/listen/exec/killed", test_listen_exec_killed);
+  test_add ("/tool/listen/exec/fails", test_listen_exec_fails);
   test_add ("/tool/listen/exec/missing", test_listen_exec_missing);
+  test_add ("/tool/listen/exec/not-found", test_listen_exec_not_found);
   test_add ("/tool/listen/exec/ends-early", test_listen_exec_ends_early);
   test_add ("/tool/listen/exec/ends-late", test_listen_exec_ends_late);
   test_add ("/tool/listen/exec/stopped", test_listen_exec_stopped);

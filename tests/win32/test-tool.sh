@@ -318,6 +318,22 @@ runs_command ()
     signal INT $inner && ends_with 130 wait $inner
 }
 
+# One that would stay for ever goes with the program.
+stops_command ()
+{
+  serve --keep-open --echo inner </dev/null && inner=$server && mv "$scratch/errors" "$scratch/inner" &&
+    serve --exec "'$tool' connect --linger=-1 inner" outer </dev/null && rm -f "$scratch/words" &&
+    mkfifo "$scratch/words" || return 1
+  tool connect outer <"$scratch/words" >"$scratch/answer" &
+  client=$!
+  exec 4>"$scratch/words"
+  echo hello >&4
+  until_true has_answer hello && signal INT $server && served 130 &&
+    until_true grep -q 'client 1: disconnected' "$scratch/inner" || return 1
+  exec 4>&-
+  ends_with 0 wait $client && signal INT $inner && ends_with 130 wait $inner
+}
+
 missing_command ()
 {
   serve --exec /none/command market </dev/null || return 1
@@ -367,6 +383,7 @@ check full-disk full_disk
 check peer-dies peer_dies
 check interrupted interrupted
 check exec runs_command
+check exec/stopped stops_command
 check exec/missing missing_command
 check monitor monitors
 done_testing
