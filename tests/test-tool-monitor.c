@@ -49,8 +49,7 @@ wait_for_log (Tool       *tool,
 static void
 stop (Tool *tool)
 {
-  g_subprocess_send_signal (tool->process, SIGTERM);
-  wait_for_exit (tool, 143);
+  end_by_signal (tool, SIGTERM);
 }
 
 static char *

@@ -34,6 +34,7 @@ typedef struct
   Output         errors;
   GBytes        *to_write;  /* (owned) (nullable) */
   gboolean       has_exited;
+  int            signal_number; /* by which it is to end */
 } Tool;
 
 void                 output_read (Output *self);
@@ -54,6 +55,8 @@ void                 wait_for_trace (Tool *tool,
                                      const char *text);
 void                 wait_for_exit (Tool *tool,
                                     int status);
+void                 end_by_signal (Tool *tool,
+                                    int number);
 void                 assert_message (Tool *tool,
                                      const char *message);
 void                 assert_peer_closed (Tool *tool);

@@ -480,8 +480,7 @@ test_connect_signals (void)
       g_autoptr(Tool) tool = start ("connect market");
       g_autoptr(LSocket) peer = accept_here (server);
 
-      g_subprocess_send_signal (tool->process, numbers[i]);
-      wait_for_exit (tool, 128 + numbers[i]);
+      end_by_signal (tool, numbers[i]);
       TEST_TURN_UNTIL (is_unconnected (peer));
       assert_silent (tool);
     }
@@ -787,8 +786,7 @@ test_listen_keep_open (void)
   assert_receives (second, "to two\n");
   g_assert_true (has_file ("market"));
 
-  g_subprocess_send_signal (tool->process, SIGTERM);
-  wait_for_exit (tool, 128 + SIGTERM);
+  end_by_signal (tool, SIGTERM);
   g_assert_false (has_file ("market"));
 }
 
@@ -812,8 +810,7 @@ test_listen_keep_open_without_input (void)
     }
 
   wait_for_output (tool, "xxx");
-  g_subprocess_send_signal (tool->process, SIGINT);
-  wait_for_exit (tool, 128 + SIGINT);
+  end_by_signal (tool, SIGINT);
 }
 
 static void
@@ -858,8 +855,7 @@ test_listen_echo_several (void)
       g_object_unref (clients[i]);
     }
 
-  g_subprocess_send_signal (tool->process, SIGTERM);
-  wait_for_exit (tool, 128 + SIGTERM);
+  end_by_signal (tool, SIGTERM);
 }
 
 /* A client that reads nothing until it has sent everything does not fill the server's memory, and loses nothing. */
@@ -937,8 +933,7 @@ test_listen_exec_several (void)
   assert_receives (second, "more");
 
   /* The one that still runs goes with the server. */
-  g_subprocess_send_signal (tool->process, SIGTERM);
-  wait_for_exit (tool, 128 + SIGTERM);
+  end_by_signal (tool, SIGTERM);
   TEST_TURN_UNTIL (is_unconnected (second));
 }
 
@@ -987,8 +982,7 @@ test_listen_exec_missing (void)
 
   g_assert_false (tool->has_exited);
   assert_message (tool, "lsocket: Cannot run the command: ");
-  g_subprocess_send_signal (tool->process, SIGINT);
-  wait_for_exit (tool, 128 + SIGINT);
+  end_by_signal (tool, SIGINT);
 
   {
     g_autoptr(Tool) single = start_server ("listen -v --exec /nonexistent/command market");
@@ -1064,9 +1058,8 @@ test_listen_exec_stopped (void)
   text = test_read (client);
   pid = atoi (text);
   g_assert_cmpint (kill (pid, 0), ==, 0);
-  g_subprocess_send_signal (tool->process, SIGTERM);
   /* Its standard error is the program's: that ends with it. */
-  wait_for_exit (tool, 128 + SIGTERM);
+  end_by_signal (tool, SIGTERM);
 }
 
 static void
@@ -1142,8 +1135,7 @@ test_listen_access (void)
 
       g_assert_cmpint (stat (path, &status), ==, 0);
       g_assert_cmpint (status.st_mode & 0777, ==, cases[i].mode);
-      g_subprocess_send_signal (tool->process, SIGTERM);
-      wait_for_exit (tool, 128 + SIGTERM);
+      end_by_signal (tool, SIGTERM);
     }
 }
 
@@ -1180,8 +1172,7 @@ test_listen_signals (void)
       g_autoptr(Tool) tool = start_server ("listen -v market");
 
       g_assert_true (has_file ("market"));
-      g_subprocess_send_signal (tool->process, numbers[i]);
-      wait_for_exit (tool, 128 + numbers[i]);
+      end_by_signal (tool, numbers[i]);
       g_assert_false (has_file ("market"));
     }
 }
@@ -1199,8 +1190,7 @@ test_listen_ignored_signals (void)
   client = connect_here ("market");
   test_write (client, "still there?");
   assert_receives (client, "still there?");
-  g_subprocess_send_signal (tool->process, SIGTERM);
-  wait_for_exit (tool, 128 + SIGTERM);
+  end_by_signal (tool, SIGTERM);
 }
 
 /* Standard input and output */
