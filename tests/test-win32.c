@@ -568,6 +568,53 @@ test_faults (void)
   stop_recording ();
 }
 
+static HANDLE
+refuse_event (void)
+{
+  SetLastError (ERROR_NO_SYSTEM_RESOURCES);
+  return NULL;
+}
+
+static void
+drop_server (LServer     *dropped,
+             GParamSpec  *pspec,
+             LServer    **server)
+{
+  g_clear_object (server);
+}
+
+static void
+count_error (LServer      *server,
+             LSocketError  error,
+             guint        *n_errors)
+{
+  g_assert_cmpint (error, ==, L_SOCKET_ERROR_RESOURCE);
+  ++*n_errors;
+}
+
+static void
+test_lost_drops_server (void)
+{
+  LServer *server = new_server (L_SERVER_OPTIONS_NONE);
+  gpointer watched = server;
+  guint n_errors = 0;
+  HANDLE ends[2];
+
+  g_test_summary ("A subclass that chains up later may lose its server in notify::error; the error is told all the same");
+
+  g_object_add_weak_pointer (watched, &watched);
+  g_signal_connect (server, "notify::error", G_CALLBACK (drop_server), &server);
+  g_signal_connect (server, "error", G_CALLBACK (count_error), &n_errors);
+  g_assert_true (CreatePipe (&ends[0], &ends[1], NULL, 0));
+  real = l_system;
+  l_system.create_event = refuse_event;
+  L_SERVER_GET_CLASS (server)->incoming_connection (server, (gintptr) ends[0]);
+  l_system = real;
+  g_assert_cmpuint (n_errors, ==, 1);
+  g_assert_null (watched);
+  CloseHandle (ends[1]);
+}
+
 static void
 test_handles (void)
 {
@@ -1401,6 +1448,7 @@ main (int    argc,
   g_test_add_func ("/win32/no-pipe", test_no_pipe);
   g_test_add_func ("/win32/unsupported", test_unsupported);
   g_test_add_func ("/win32/faults", test_faults);
+  g_test_add_func ("/win32/lost-drops-server", test_lost_drops_server);
   g_test_add_func ("/win32/handles", test_handles);
   g_test_add_func ("/win32/idle-crowd", test_idle_crowd);
   g_test_add_func ("/win32/abandoned/read", test_abandoned_read);
