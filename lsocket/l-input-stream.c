@@ -20,6 +20,30 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (LInputStream, l_input_stream, G_TYPE_INPUT_STREAM
                                G_IMPLEMENT_INTERFACE (G_TYPE_POLLABLE_INPUT_STREAM, pollable_iface_init)
                                l_stream_add_interfaces (g_define_type_id))
 
+static void
+tell_end (LInputStream *self)
+{
+  g_object_ref (self);
+  l_stream_link_tell_end (&self->link);
+  l_stream_unref_later (self);
+}
+
+static gssize
+read_now (LInputStream  *self,
+          void          *buffer,
+          gsize          count,
+          gboolean       blocking,
+          GCancellable  *cancellable,
+          GError       **error)
+{
+  gssize n_read = l_stream_link_read (&self->link, buffer, count, blocking, cancellable, error);
+
+  if (n_read == 0)
+    tell_end (self);
+
+  return n_read;
+}
+
 static gssize
 l_input_stream_read (GInputStream  *stream,
                      void          *buffer,
@@ -27,7 +51,7 @@ l_input_stream_read (GInputStream  *stream,
                      GCancellable  *cancellable,
                      GError       **error)
 {
-  return l_stream_link_read (&L_INPUT_STREAM (stream)->link, buffer, count, TRUE, cancellable, error);
+  return read_now (L_INPUT_STREAM (stream), buffer, count, TRUE, cancellable, error);
 }
 
 static gssize
@@ -36,7 +60,7 @@ l_input_stream_read_nonblocking (GPollableInputStream  *stream,
                                  gsize                  count,
                                  GError               **error)
 {
-  return l_stream_link_read (&L_INPUT_STREAM (stream)->link, buffer, count, FALSE, NULL, error);
+  return read_now (L_INPUT_STREAM (stream), buffer, count, FALSE, NULL, error);
 }
 
 static void

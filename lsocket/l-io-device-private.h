@@ -411,6 +411,7 @@ gssize            l_io_device_stream_read       (LIODevice     *self,
                                                  gboolean       blocking,
                                                  GCancellable  *cancellable,
                                                  GError       **error);
+void              l_io_device_tell_end          (LIODevice     *self);
 /* The link holds the device, and lets go of it. */
 GPollableReturn   l_io_device_stream_write      (LIODevice     *self,
                                                  LStreamLink   *link,

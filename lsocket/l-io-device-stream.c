@@ -249,11 +249,15 @@ l_io_device_stream_read (LIODevice     *self,
   if (result != G_POLLABLE_RETURN_OK)
     return -1;
 
-  /* The reactor will notice the end; without one nobody else does. */
-  if (n_read == 0 && priv->reactor == NULL && l_io_device_is_owner (self) && l_io_device_can_receive (self))
-    l_io_device_dispatch (self, G_IO_IN);
-
   return n_read;
+}
+
+/* The reactor will notice it; without one nobody else does. */
+void
+l_io_device_tell_end (LIODevice *self)
+{
+  if (l_io_device_get_private (self)->reactor == NULL && l_io_device_is_owner (self) && l_io_device_can_receive (self))
+    l_io_device_dispatch (self, G_IO_IN);
 }
 
 /* Writing */

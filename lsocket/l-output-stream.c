@@ -97,7 +97,13 @@ l_output_stream_close (GOutputStream  *stream,
                        GCancellable   *cancellable,
                        GError        **error)
 {
-  return l_stream_link_close_output (&L_OUTPUT_STREAM (stream)->link, cancellable, error);
+  gboolean done;
+
+  g_object_ref (stream);
+  done = l_stream_link_close_output (&L_OUTPUT_STREAM (stream)->link, cancellable, error);
+  l_stream_unref_later (stream);
+
+  return done;
 }
 
 /* The device, if what is begun here and now can be answered by its loop; NULL: the inherited functions do it, by polling or

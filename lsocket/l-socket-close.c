@@ -39,32 +39,6 @@ check_delivered (LSocket   *self,
   return FALSE;
 }
 
-static gboolean
-on_let_go (gpointer unused)
-{
-  return G_SOURCE_REMOVE;
-}
-
-/* GIO uses the stream once more when close_fn() has returned. If a handler dropped the last reference, the next turn of the
- * loop does what is left. */
-static void
-let_go (LSocket *self)
-{
-  g_autoptr(GMainContext) context = g_main_context_ref_thread_default ();
-  g_autoptr(GSource) source = NULL;
-
-  if (g_atomic_int_get (&G_OBJECT (self)->ref_count) > 1 || l_io_device_get_private (L_IO_DEVICE (self))->reactor == NULL)
-    {
-      g_object_unref (self);
-      return;
-    }
-
-  source = g_idle_source_new ();
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, on_let_go, self, g_object_unref);
-  g_source_attach (source, context);
-}
-
 gboolean
 l_socket_close (GIOStream     *stream,
                 GCancellable  *cancellable,
@@ -102,7 +76,7 @@ l_socket_close (GIOStream     *stream,
       g_cancellable_set_error_if_cancelled (cancellable, error);
     }
 
-  let_go (self);
+  l_stream_unref_later (self);
   return delivered;
 }
 

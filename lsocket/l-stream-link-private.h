@@ -61,6 +61,8 @@ GPollableReturn l_stream_link_write         (LStreamLink          *self,
 gboolean        l_stream_link_flush         (LStreamLink          *self,
                                              GCancellable         *cancellable,
                                              GError              **error);
+/* After a read that came to the end: where no reactor notices that, tells it from inside. */
+void            l_stream_link_tell_end      (LStreamLink          *self);
 gboolean        l_stream_link_close_output  (LStreamLink          *self,
                                              GCancellable         *cancellable,
                                              GError              **error);
@@ -75,6 +77,10 @@ GSource        *l_stream_link_create_source (LStreamLink          *self,
 /* -1: none. */
 gintptr         l_stream_link_get_descriptor (LStreamLink         *self,
                                              GIOCondition          condition);
+
+/* For a GIOStream or a stream whose function emits something, with the reference that it held meanwhile: a handler may have
+ * dropped all others, and GIO looks at the stream once more when the function has returned. */
+void            l_stream_unref_later        (gpointer              stream);
 
 /* What only this platform's streams can do; l-stream-unix.c. */
 void            l_stream_add_interfaces     (GType                 type);

@@ -153,6 +153,50 @@ l_stream_link_close_output (LStreamLink   *self,
          l_io_device_get_funcs (device)->shutdown_output (device, error);
 }
 
+void
+l_stream_link_tell_end (LStreamLink *self)
+{
+  g_autoptr(LIODevice) device = l_stream_link_ref_device (self);
+
+  if (device != NULL)
+    l_io_device_tell_end (device);
+}
+
+static gboolean
+on_unref (gpointer unused)
+{
+  return G_SOURCE_REMOVE;
+}
+
+/* Of a thread that turns no loop the last one is kept, until the next or the end of the thread. */
+static GPrivate last_stream = G_PRIVATE_INIT (g_object_unref);
+
+void
+l_stream_unref_later (gpointer stream)
+{
+  g_autoptr(GMainContext) context = NULL;
+  g_autoptr(GSource) source = NULL;
+
+  if (g_atomic_int_get (&G_OBJECT (stream)->ref_count) > 1)
+    {
+      g_object_unref (stream);
+      return;
+    }
+
+  context = g_main_context_ref_thread_default ();
+  if (!g_main_context_acquire (context))
+    {
+      g_private_replace (&last_stream, stream);
+      return;
+    }
+
+  source = g_idle_source_new ();
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, on_unref, stream, g_object_unref);
+  g_source_attach (source, context);
+  g_main_context_release (context);
+}
+
 /* Sources */
 
 /* Ready when the device's buffers and state are, beside the one that polls the descriptor: what the owner's loop has read

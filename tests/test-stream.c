@@ -1868,6 +1868,51 @@ test_close_output_async (void)
 }
 
 static void
+drop_client (Streams *streams)
+{
+  g_clear_object (&streams->pair.client);
+}
+
+/* The client with an output stream that only it holds, its input at the end. */
+static GOutputStream *
+drop_streams_at_end (Streams *streams)
+{
+  g_autoptr(TestTrace) trace = test_trace_new (streams->pair.client);
+  g_autoptr(GError) error = NULL;
+
+  l_socket_set_half_open (streams->pair.client, TRUE);
+  g_assert_true (l_socket_shutdown_write (streams->pair.peer, &error));
+  g_assert_no_error (error);
+  TEST_TURN_UNTIL (test_trace_has (trace, "read-channel-finished"));
+  streams_drop (streams);
+  return g_io_stream_get_output_stream (G_IO_STREAM (streams->pair.client));
+}
+
+static void
+test_close_output_dropped (gconstpointer signal)
+{
+  g_autoptr(GError) error = NULL;
+  GOutputStream *output;
+  gpointer watched;
+  Streams streams;
+
+  g_test_summary ("GIO looks at the stream after the last handler, which has dropped the socket");
+
+  streams_init (&streams);
+  l_socket_set_half_open (streams.pair.peer, TRUE);
+  watched = output = drop_streams_at_end (&streams);
+  g_object_add_weak_pointer (watched, &watched);
+  g_signal_connect_swapped (streams.pair.client, signal, G_CALLBACK (drop_client), &streams);
+  test_write (streams.pair.client, "rest");
+  g_assert_true (g_output_stream_close (output, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_null (streams.pair.client);
+  TEST_TURN_UNTIL (watched == NULL);
+  assert_peer_receives (&streams, "rest");
+  streams_clear (&streams);
+}
+
+static void
 test_close_input (void)
 {
   g_autoptr(GError) error = NULL;
@@ -1912,12 +1957,6 @@ test_close_sync (void)
   streams_clear (&streams);
 }
 
-static void
-drop_client (Streams *streams)
-{
-  g_clear_object (&streams->pair.client);
-}
-
 /* GIO looks at the stream after the last handler. */
 static void
 test_close_sync_dropped (gconstpointer signal)
@@ -1937,6 +1976,47 @@ test_close_sync_dropped (gconstpointer signal)
   TEST_TURN_UNTIL (client == NULL);
   assert_peer_receives (&streams, "rest");
   streams_clear (&streams);
+}
+
+/* In a thread that no loop serves the signals come from inside, and there is no next turn. */
+static gpointer dropped;
+
+static gpointer
+drop_in_thread (gpointer user_data)
+{
+  gboolean (* func) (LSocket *socket) = user_data;
+  LSocket *socket;
+  TestRaw raw;
+
+  dropped = socket = test_socket_with_raw_peer (&raw);
+  g_object_add_weak_pointer (dropped, &dropped);
+  g_signal_connect (socket, "disconnected", G_CALLBACK (g_object_unref), NULL);
+  test_raw_close (raw);
+  g_assert_true (func (socket));
+  return NULL;
+}
+
+static gboolean
+close_stream (LSocket *socket)
+{
+  return g_io_stream_close (G_IO_STREAM (socket), NULL, NULL);
+}
+
+static gboolean
+read_stream (LSocket *socket)
+{
+  char byte;
+
+  return g_input_stream_read (g_io_stream_get_input_stream (G_IO_STREAM (socket)), &byte, 1, NULL, NULL) == 0;
+}
+
+static void
+test_dropped_without_reactor (gconstpointer func)
+{
+  g_assert_true (g_main_context_acquire (NULL));
+  g_thread_join (g_thread_new ("dropper", drop_in_thread, (gpointer) func));
+  g_main_context_release (NULL);
+  g_assert_null (dropped);
 }
 
 static void
@@ -2400,6 +2480,9 @@ main (int   argc,
       test_add ("/stream/gio/splice-async", test_splice_async);
       test_add ("/stream/close/output", test_close_output);
       test_add ("/stream/close/output-async", test_close_output_async);
+      test_add_data ("/stream/close/output-dropped/bytes-written", "bytes-written", test_close_output_dropped);
+      test_add_data ("/stream/close/output-dropped/state-changed", "state-changed", test_close_output_dropped);
+      test_add_data ("/stream/close/output-dropped/disconnected", "disconnected", test_close_output_dropped);
     }
   test_add ("/stream/gio/splice-connections", test_splice_connections);
 
@@ -2409,6 +2492,8 @@ main (int   argc,
   test_add_data ("/stream/close/sync-dropped/bytes-written", "bytes-written", test_close_sync_dropped);
   test_add_data ("/stream/close/sync-dropped/state-changed", "state-changed", test_close_sync_dropped);
   test_add_data ("/stream/close/sync-dropped/disconnected", "disconnected", test_close_sync_dropped);
+  test_add_data ("/stream/close/sync-dropped/without-reactor", close_stream, test_dropped_without_reactor);
+  test_add_data ("/stream/read/dropped/without-reactor", read_stream, test_dropped_without_reactor);
   test_add ("/stream/close/sync-large", test_close_sync_large);
   test_add ("/stream/close/sync-cancelled", test_close_sync_cancelled);
   test_add ("/stream/close/cancelled-before", test_close_cancelled_before);
