@@ -41,7 +41,8 @@ fuzz_server_sweep (FuzzServer *self)
         continue;
 
       fuzz_client_give_slot_back (client);
-      g_ptr_array_remove (self->connections, client);
+      if (!client->is_leaving)
+        g_ptr_array_remove (self->connections, client);
     }
 }
 

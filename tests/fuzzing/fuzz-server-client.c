@@ -189,7 +189,8 @@ gboolean
 fuzz_client_has_ended (FuzzClient *self)
 {
   return self->state == FUZZ_CLIENT_OVER ||
-         (self->was_taken && (self->socket == NULL || l_socket_get_state (self->socket) == L_SOCKET_STATE_UNCONNECTED));
+         ((self->was_seen || self->was_taken) &&
+          (self->socket == NULL || l_socket_get_state (self->socket) == L_SOCKET_STATE_UNCONNECTED));
 }
 
 static gboolean
@@ -257,6 +258,6 @@ fuzz_client_check (FuzzClient *self,
 
   /* What waits is not received. */
   g_assert_cmpint (ioctl (self->fd, SIOCOUTQ, &unread), ==, 0);
-  if (self->state != FUZZ_CLIENT_OVER && !self->was_taken && self->n_sent > 0)
+  if (!fuzz_client_has_ended (self) && !self->was_taken && self->n_sent > 0)
     g_assert_cmpint (unread, >, 0);
 }

@@ -6,7 +6,23 @@
 
 #include "fuzz-server.h"
 
-/* The sockets that a server has handed out. */
+/* The sockets that a server has handed out, and those that were given to it. */
+
+static void
+on_socket_notify (LSocket    *socket,
+                  GParamSpec *pspec,
+                  FuzzClient *client)
+{
+  FuzzServer *server = client->server;
+  gboolean is_state = g_str_equal (pspec->name, "state");
+
+  /* The list shows it until just before the state is told, when all else is. */
+  client->is_leaving = !is_state && l_socket_get_state (socket) == L_SOCKET_STATE_UNCONNECTED &&
+                       g_ptr_array_find (server->connections, client, NULL);
+  fuzz_server_sweep (server);
+  if (server->server != NULL)
+    fuzz_server_tell (server, g_str_equal (pspec->name, "idle-timeout") ? 't' : 's');
+}
 
 static void
 on_socket_changed (LSocket      *socket,
@@ -16,7 +32,8 @@ on_socket_changed (LSocket      *socket,
   if (state != L_SOCKET_STATE_UNCONNECTED)
     return;
 
-  if (client->server->server == NULL)
+  /* One that nobody owns may be on its way to its end. */
+  if (!client->server->is_owned)
     return;
   fuzz_server_sweep (client->server);
   fuzz_server_check_list (client->server);
@@ -55,9 +72,23 @@ fuzz_client_see_socket (FuzzClient *self,
     }
 
   self->socket = socket;
+  self->was_seen = TRUE;
   g_object_weak_ref (G_OBJECT (socket), on_socket_gone, self);
   g_signal_connect (socket, "state-changed", G_CALLBACK (on_socket_changed), self);
   g_signal_connect (socket, "error", G_CALLBACK (on_socket_error), self);
+  g_signal_connect (socket, "notify", G_CALLBACK (on_socket_notify), self);
+}
+
+static void
+turn_idle_timeout (FuzzClient *self)
+{
+  gboolean is_on = l_socket_get_idle_timeout (self->socket) > 0;
+
+  self->has_idle_timeout = !is_on;
+  /* It may be too late. */
+  if (l_socket_get_error (self->socket) != L_SOCKET_ERROR_TIMEOUT)
+    self->is_idle = FALSE;
+  l_socket_set_idle_timeout (self->socket, is_on ? 0 : 60000);
 }
 
 void
@@ -69,8 +100,9 @@ fuzz_client_treat (FuzzClient *self,
   switch (what % 6)
     {
     case 0:
+      if (l_socket_get_error (socket) != L_SOCKET_ERROR_TIMEOUT)
+        self->has_handshake = FALSE;
       l_socket_end_handshake (socket);
-      self->has_handshake = FALSE;
       break;
     case 1:
       if (self->n_expected == 0)
@@ -86,6 +118,9 @@ fuzz_client_treat (FuzzClient *self,
         break;
       self->is_owned = FALSE;
       g_object_unref (socket);
+      break;
+    case 5:
+      turn_idle_timeout (self);
       break;
     default:
       break;

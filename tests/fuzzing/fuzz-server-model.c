@@ -108,6 +108,7 @@ fuzz_server_add (FuzzServer *self,
       client->kept_fd = -1;
     }
 
+  fuzz_client_see_socket (client, socket);
   arrive (self, client);
   self->is_arriving = TRUE;
   l_server_add_pending_connection (self->server, socket);
@@ -174,6 +175,8 @@ hand_out (FuzzServer *self,
           guint       what)
 {
   fuzz_client_see_socket (client, socket);
+  g_assert_false (client->is_hidden && g_ptr_array_find (self->connections, client, NULL));
+  client->is_hidden = FALSE;
   g_assert_true (l_socket_get_state (socket) != L_SOCKET_STATE_CONNECTED || fuzz_client_by_fd (
     (int) l_socket_get_socket_descriptor (socket)) == client);
   if (client->is_owned)
@@ -197,7 +200,10 @@ begin_handing_out (FuzzServer *self,
 
   fuzz_server_take_slot (self, client);
   if (!g_ptr_array_find (self->connections, client, NULL))
-    g_ptr_array_add (self->connections, client);
+    {
+      g_ptr_array_add (self->connections, client);
+      client->is_hidden = self->list != NULL;
+    }
   if (self->handshake_timeout > 0)
     client->has_handshake = self->handshake_timeout == 1;
   if (self->idle_timeout > 0 && !client->has_idle_timeout)
@@ -312,8 +318,8 @@ drop_pending (FuzzServer *self)
 
   while ((client = g_queue_pop_head (&self->pending)) != NULL)
     {
-      /* One that was taken before tells itself, each after the other. */
-      if (client->was_taken)
+      /* One that was seen before tells itself, each after the other. */
+      if (client->was_seen)
         {
           client->state = FUZZ_CLIENT_TAKEN;
           continue;
@@ -377,7 +383,8 @@ on_error (LServer      *server,
   FuzzClient *client = g_queue_peek_tail (&self->deciding);
 
   g_assert_false (g_queue_is_empty (&self->errors));
-  g_assert_cmpint (error, ==, GPOINTER_TO_INT (g_queue_pop_head (&self->errors)) - 1);
+  /* One that comes while another is told is told first. */
+  g_assert_cmpint (error, ==, GPOINTER_TO_INT (g_queue_pop_tail (&self->errors)) - 1);
   check_accessors (self);
   handler_func (self, 'e');
 
@@ -386,12 +393,15 @@ on_error (LServer      *server,
 }
 
 static void
-on_listening (LServer    *server,
-              GParamSpec *pspec,
-              FuzzServer *self)
+on_notify (LServer    *server,
+           GParamSpec *pspec,
+           FuzzServer *self)
 {
   check_accessors (self);
-  handler_func (self, 'l');
+  if (g_str_equal (pspec->name, "listening"))
+    handler_func (self, 'l');
+  else
+    handler_func (self, g_str_equal (pspec->name, "error") ? 'r' : 'p');
 }
 
 static void
@@ -407,8 +417,14 @@ on_items_changed (GListModel *list,
   for (guint i = position; i < position + n_added; i++)
     {
       g_autoptr(LSocket) socket = g_list_model_get_item (list, i);
+      FuzzClient *client = fuzz_client_by_fd ((int) l_socket_get_socket_descriptor (socket));
 
-      fuzz_client_see_socket (fuzz_client_by_fd ((int) l_socket_get_socket_descriptor (socket)), socket);
+      fuzz_client_see_socket (client, socket);
+      g_assert_true (client->is_hidden);
+      client->is_hidden = FALSE;
+      /* Those that a handler has taken meanwhile were shown before. */
+      g_assert_true (g_ptr_array_remove (self->connections, client));
+      g_ptr_array_add (self->connections, client);
     }
   if (self->is_owned)
     handler_func (self, 'm');
@@ -427,18 +443,23 @@ fuzz_server_show (FuzzServer *self)
 void
 fuzz_server_check_list (FuzzServer *self)
 {
+  guint n_shown = 0;
+
   fuzz_server_sweep (self);
   if (self->list == NULL)
     return;
 
-  g_assert_cmpuint (g_list_model_get_n_items (self->list), ==, self->connections->len);
   for (guint i = 0; i < self->connections->len; i++)
     {
       FuzzClient *client = self->connections->pdata[i];
-      g_autoptr(LSocket) socket = g_list_model_get_item (self->list, i);
+      g_autoptr(LSocket) socket = NULL;
 
+      if (client->is_hidden)
+        continue;
+      socket = g_list_model_get_item (self->list, n_shown++);
       g_assert_true (socket == client->socket);
     }
+  g_assert_cmpuint (g_list_model_get_n_items (self->list), ==, n_shown);
 }
 
 void
@@ -494,7 +515,7 @@ fuzz_server_new (void)
   g_signal_connect (listener, "new-connection", G_CALLBACK (on_new_connection), self);
   g_signal_connect (listener, "error", G_CALLBACK (on_error), self);
   g_signal_connect (listener, "authorize", G_CALLBACK (fuzz_server_authorize), self);
-  g_signal_connect (listener, "notify::listening", G_CALLBACK (on_listening), self);
+  g_signal_connect (listener, "notify", G_CALLBACK (on_notify), self);
   return self;
 }
 

@@ -121,12 +121,13 @@ listen_at_nothing (FuzzServer *self,
                    guint       number)
 {
   g_autofree char *name = g_strnfill (number % 2 * 200, 'x');
+  LSocketError expected = self->is_listening ? L_SOCKET_ERROR_OPERATION : L_SOCKET_ERROR_SERVER_NOT_FOUND;
   g_autoptr(GError) error = NULL;
   gboolean done;
 
-  self->error = self->is_listening ? L_SOCKET_ERROR_OPERATION : L_SOCKET_ERROR_SERVER_NOT_FOUND;
+  self->error = expected;
   done = l_server_listen (self->server, name, &error);
-  fuzz_server_check_listen (done, error, self->error);
+  fuzz_server_check_listen (done, error, expected);
 }
 
 static void

@@ -104,7 +104,10 @@ struct _FuzzClient
   int             kept_fd;      /* -1: none */
   LSocket        *socket;       /* (unowned) (nullable): once it was seen */
   gboolean        is_owned;     /* the case has a reference */
+  gboolean        was_seen;     /* its socket */
   gboolean        was_taken;
+  gboolean        is_hidden;    /* it is being handed out, and the list does not show it yet */
+  gboolean        is_leaving;   /* it is over, and the list still shows it */
   gboolean        has_slot;
   int             slot_uid;     /* -1: counted for nobody */
   gboolean        has_handshake; /* it times out */
@@ -190,8 +193,9 @@ struct _FuzzServer
 };
 
 /* Letters: n new-connection, e error, z authorize, i incoming_connection, l notify::listening, m the list changed,
- * a an accept is answered, u a connection has ended. */
-#define FUZZ_LETTERS "nezilmau"
+ * a an accept is answered, u a connection has ended, r notify::error, p another property, t notify::idle-timeout of a
+ * connection, s another property of it. */
+#define FUZZ_LETTERS "nezilmaurpts"
 
 extern GPtrArray *fuzz_servers; /* (element-type FuzzServer) (owned) */
 
