@@ -111,10 +111,9 @@ decide (LServer      *self,
   is_let_in = l_server_check_peer (self, descriptor);
   priv->n_deciding--;
   if (!is_let_in)
-    {
-      g_clear_pointer (slot, l_server_slot_free);
-      l_server_update_condition (self);
-    }
+    g_clear_pointer (slot, l_server_slot_free);
+  /* That loop may have found no room, and a subclass need not queue what is let in. */
+  l_server_update_condition (self);
 
   return is_let_in;
 }

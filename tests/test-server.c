@@ -1622,6 +1622,39 @@ test_subclass_wait (void)
   test_raw_close (fd);
 }
 
+/* In the loop that it turns the next client waits, and finds no room. */
+static gboolean
+authorize_in_turns (LServer      *server,
+                    LCredentials *credentials,
+                    TestRaw      *next)
+{
+  if (*next == -1)
+    {
+      *next = test_connect_raw (server);
+      test_let_system_tell ();
+      test_turn_all ();
+    }
+
+  return TRUE;
+}
+
+static void
+test_subclass_keep_in_loop (void)
+{
+  g_autoptr(TestServer) server = new_test_server (INCOMING_KEEP);
+  TestRaw fd, next = -1;
+
+  g_test_summary ("A connection that the subclass keeps leaves its room to the next, also when a loop ran meanwhile");
+
+  l_server_set_max_pending_connections (L_SERVER (server), 1);
+  g_signal_connect (server, "authorize", G_CALLBACK (authorize_in_turns), &next);
+  fd = test_connect_raw (L_SERVER (server));
+  TEST_TURN_UNTIL (server->descriptors->len == 2);
+  test_raw_close_all (g_array_ref (server->descriptors));
+  test_raw_close (fd);
+  test_raw_close (next);
+}
+
 static void
 test_add_pending (void)
 {
@@ -2117,6 +2150,7 @@ main (int   argc,
   test_add ("/server/subclass/refuse", test_subclass_refuse);
   test_add ("/server/subclass/other-thread", test_subclass_other_thread);
   test_add ("/server/subclass/wait", test_subclass_wait);
+  test_add ("/server/subclass/keep-in-loop", test_subclass_keep_in_loop);
   test_add ("/server/add-pending/queue", test_add_pending);
   test_add ("/server/add-pending/to-accept", test_add_pending_to_accept);
   test_add ("/server/add-pending/counts", test_add_pending_counts);
