@@ -80,12 +80,8 @@ handle_accept_error (LServer *self,
   if (!is_first)
     return;
 
-  /* Also for a subclass that chains up when nobody holds the server: a handler of the first may drop it. */
-  g_object_ref (self);
   l_error_set_system (&error, L_OPERATION_ACCEPT, priv->full_server_name, code);
-  l_server_set_error (self, error->code, error->message);
-  l_server_emit_error (self, error->code);
-  g_object_unref (self);
+  l_server_report_error (self, error);
 }
 
 typedef enum

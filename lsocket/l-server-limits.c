@@ -36,8 +36,7 @@ report_refusal (LServer    *self,
   l_error_set (&error, L_OPERATION_ACCEPT, priv->full_server_name, L_SOCKET_ERROR_RESOURCE,
                /* TRANSLATORS: the number of a user, on Windows the identifier. */
                N_("The user “%s” has as many connections as one may have"), user);
-  l_server_set_error (self, error->code, error->message);
-  l_server_emit_error (self, error->code);
+  l_server_report_error (self, error);
 }
 
 gboolean

@@ -82,8 +82,7 @@ l_server_check_peer (LServer *self,
 
   l_error_set (&error, L_OPERATION_ACCEPT, priv->full_server_name, L_SOCKET_ERROR_ACCESS,
                _("The client was not let in"));
-  l_server_set_error (self, error->code, error->message);
-  l_server_emit_error (self, error->code);
+  l_server_report_error (self, error);
   return FALSE;
 }
 

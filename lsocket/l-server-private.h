@@ -71,8 +71,9 @@ void            l_server_set_error                (LServer       *self,
                                                    const char    *message);
 void            l_server_notify_listening         (LServer       *self);
 void            l_server_emit_new_connection      (LServer       *self);
-void            l_server_emit_error               (LServer       *self,
-                                                   LSocketError   error);
+/* Of trouble while listening. */
+void            l_server_report_error             (LServer       *self,
+                                                   const GError  *error);
 
 /* Whether the program lets them in; TRUE, without asking the system, when it does not care. */
 gboolean        l_server_emit_authorize           (LServer       *self,

@@ -138,11 +138,19 @@ l_server_emit_new_connection (LServer *self)
   g_signal_emit (self, signals[SIGNAL_NEW_CONNECTION], 0);
 }
 
+/* A handler of the first may have closed the server, or dropped it. */
 void
-l_server_emit_error (LServer      *self,
-                     LSocketError  error)
+l_server_report_error (LServer      *self,
+                       const GError *error)
 {
-  g_signal_emit (self, signals[SIGNAL_ERROR], 0, error);
+  LServerPrivate *priv = l_server_get_private (self);
+  guint session = priv->session;
+
+  g_object_ref (self);
+  l_server_set_error (self, error->code, error->message);
+  if (priv->listening && priv->session == session)
+    g_signal_emit (self, signals[SIGNAL_ERROR], 0, error->code);
+  g_object_unref (self);
 }
 
 static gboolean

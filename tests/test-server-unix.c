@@ -556,6 +556,35 @@ test_exhausted_close_in_error (void)
 }
 
 static void
+count_error (LServer      *server,
+             LSocketError  error,
+             guint        *n_errors)
+{
+  (*n_errors)++;
+}
+
+static void
+test_exhausted_close_in_notify (void)
+{
+  g_autoptr(LServer) server = test_listen ("market");
+  int fd = test_connect_raw (server);
+  guint n_errors = 0;
+
+  g_test_summary ("A server that is closed when its error is notified has none to tell any more");
+
+  g_signal_connect (server, "notify::error", G_CALLBACK (close_server), NULL);
+  g_signal_connect (server, "error", G_CALLBACK (count_error), &n_errors);
+  exhaust_descriptors ();
+  TEST_TURN_UNTIL (!l_server_is_listening (server));
+  restore_descriptors ();
+  test_assert_not_listening (server);
+  test_turn_all ();
+  g_assert_cmpuint (n_errors, ==, 0);
+  test_assert_raw_read (fd, "$");
+  close (fd);
+}
+
+static void
 test_exhausted_drop_in_error (void)
 {
   LServer *server = test_listen ("market");
@@ -727,6 +756,7 @@ main (int   argc,
     {
       test_add ("/server/exhausted/accept", test_exhausted);
       test_add ("/server/exhausted/close-in-error", test_exhausted_close_in_error);
+      test_add ("/server/exhausted/close-in-notify", test_exhausted_close_in_notify);
       test_add ("/server/exhausted/drop-in-error", test_exhausted_drop_in_error);
       test_add ("/server/exhausted/close", test_exhausted_close);
       test_add ("/server/exhausted/wait", test_exhausted_wait);

@@ -138,10 +138,12 @@ is_admitted (FuzzServer *self,
 
 static void
 expect_error (FuzzServer   *self,
-              LSocketError  error)
+              LSocketError  code)
 {
-  g_queue_push_tail (&self->errors, GINT_TO_POINTER (error + 1));
-  self->error = error;
+  FuzzError error = { code, self->session };
+
+  g_queue_push_tail (&self->errors, g_memdup2 (&error, sizeof error));
+  self->error = code;
 }
 
 /* FALSE: it was refused at once. */

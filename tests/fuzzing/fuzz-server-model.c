@@ -377,19 +377,38 @@ on_new_connection (LServer    *server,
 
 static void
 on_error (LServer      *server,
-          LSocketError  error,
+          LSocketError  code,
           FuzzServer   *self)
 {
   FuzzClient *client = g_queue_peek_tail (&self->deciding);
-
-  g_assert_false (g_queue_is_empty (&self->errors));
   /* One that comes while another is told is told first. */
-  g_assert_cmpint (error, ==, GPOINTER_TO_INT (g_queue_pop_tail (&self->errors)) - 1);
+  g_autofree FuzzError *error = g_queue_pop_tail (&self->errors);
+
+  g_assert_nonnull (error);
+  g_assert_cmpint (code, ==, error->code);
+  g_assert_cmpuint (error->session, ==, self->session);
+  g_assert_true (self->is_listening);
   check_accessors (self);
   handler_func (self, 'e');
 
-  if (error == L_SOCKET_ERROR_ACCESS)
+  if (code == L_SOCKET_ERROR_ACCESS)
     fuzz_server_end_decision (self, client);
+}
+
+/* It will not be told, if it is one of a listening that has ended. */
+static void
+forget_error (FuzzServer *self,
+              guint       session)
+{
+  const FuzzError *last = g_queue_peek_tail (&self->errors);
+  g_autofree FuzzError *error = NULL;
+
+  if (last == NULL || last->session != session || (self->is_listening && self->session == session))
+    return;
+
+  error = g_queue_pop_tail (&self->errors);
+  if (error->code == L_SOCKET_ERROR_ACCESS)
+    fuzz_server_end_decision (self, g_queue_peek_tail (&self->deciding));
 }
 
 static void
@@ -397,11 +416,17 @@ on_notify (LServer    *server,
            GParamSpec *pspec,
            FuzzServer *self)
 {
+  gboolean is_of_listening = self->is_listening && g_str_has_prefix (pspec->name, "error");
+  guint session = self->session;
+
   check_accessors (self);
   if (g_str_equal (pspec->name, "listening"))
     handler_func (self, 'l');
   else
     handler_func (self, g_str_equal (pspec->name, "error") ? 'r' : 'p');
+
+  if (is_of_listening && self->server != NULL)
+    forget_error (self, session);
 }
 
 static void

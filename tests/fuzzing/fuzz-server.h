@@ -77,6 +77,13 @@ int         fuzz_holders_take     (guint         index,
 void        fuzz_holders_add      (int           fd,
                                    FuzzNode     *node);
 
+/* A signal that must come, unless the server closes when its property is notified. */
+typedef struct
+{
+  LSocketError code;
+  guint        session;
+} FuzzError;
+
 /* Clients */
 
 typedef enum
@@ -182,7 +189,7 @@ struct _FuzzServer
   GQueue         accepts;     /* (element-type FuzzAccept) (unowned): those that wait */
   GPtrArray     *connections; /* (element-type FuzzClient) (unowned): handed out, not ended, the oldest first */
   GListModel    *list;        /* (owned) (nullable) */
-  GQueue         errors;      /* of signals that must come */
+  GQueue         errors;      /* (element-type FuzzError) (owned), the innermost last */
   guint          n_new;       /* of new-connection */
   guint          n_waiting;   /* in wait_for_new_connection() */
   guint          n_incoming;
