@@ -65,15 +65,23 @@ check_may_begin (LSocket     *self,
   return TRUE;
 }
 
-/* Ends what was left of the last session. FALSE when a handler has begun something else. */
+/* Ends what was left of the last session. A handler may have begun something else meanwhile, or closed it for good. Takes
+ * the task when it returns FALSE. */
 static gboolean
-end_last_session (LSocket *self)
+end_last_session (LSocket     *self,
+                  const char  *name,
+                  LOpenMode    mode,
+                  GTask       *task,
+                  GError     **error)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
   guint session = priv->session;
 
   l_io_device_close (l_socket_get_device (self));
-  return priv->session == session && priv->state == L_SOCKET_STATE_UNCONNECTED;
+  if (priv->session != session)
+    return fail_operation (self, name, _("The socket is connected or about to be"), task, error);
+
+  return check_may_begin (self, name, mode, task, error);
 }
 
 /* From here on nothing more is told of the last one; it begins a change. */
@@ -360,14 +368,8 @@ l_socket_begin_attempt (LSocket        *self,
   LSocketPrivate *priv = l_socket_get_private (self);
   g_autoptr(GRefString) server_name = NULL;
 
-  if (!check_may_begin (self, name, mode, task, NULL))
+  if (!check_may_begin (self, name, mode, task, NULL) || !end_last_session (self, name, mode, task, NULL))
     return;
-
-  if (!end_last_session (self))
-    {
-      fail_operation (self, name, _("The socket is connected or about to be"), task, NULL);
-      return;
-    }
 
   begin_session (self, mode);
   if (address == NULL)
@@ -478,11 +480,8 @@ l_socket_adopt (LSocket       *self,
   LSocketPrivate *priv = l_socket_get_private (self);
   GError *local_error = NULL;
 
-  if (!check_may_begin (self, NULL, mode, NULL, error))
+  if (!check_may_begin (self, NULL, mode, NULL, error) || !end_last_session (self, NULL, mode, NULL, error))
     return FALSE;
-
-  if (!end_last_session (self))
-    return fail_operation (self, NULL, _("The socket is connected or about to be"), NULL, error);
 
   if (!adopt_descriptor (self, descriptor, state, &local_error))
     {

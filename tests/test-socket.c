@@ -1424,6 +1424,48 @@ test_again_after_disconnect (void)
   link_clear (&link);
 }
 
+static void
+close_for_good (TestTrace  *trace,
+                const char *event,
+                gpointer    unused)
+{
+  if (g_str_equal (event, "about-to-close"))
+    g_io_stream_close (G_IO_STREAM (trace->object), NULL, NULL);
+}
+
+static void
+test_again_closed_in_handler (gconstpointer how)
+{
+  Link link;
+  TestRaw raw;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("A handler of about-to-close closes it for good: it is not connected again");
+
+  link_init_connected (&link);
+  test_raw_write (link.raw, "hello");
+  TEST_TURN_UNTIL (test_trace_has (link.trace, "ready-read"));
+  l_socket_disconnect_from_server (link.socket);
+  test_trace_clear (link.trace);
+  test_trace_set_func (link.trace, close_for_good, NULL);
+  if (g_str_equal (how, "name"))
+    {
+      l_socket_connect_to_server (link.socket, "market", READ_WRITE);
+    }
+  else
+    {
+      raw = test_raw_connect (link.path);
+      g_assert_false (l_socket_set_socket_descriptor (link.socket, (gintptr) raw, L_SOCKET_STATE_CONNECTED, READ_WRITE,
+                                                      &error));
+      g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_OPERATION);
+      test_raw_close (raw);
+    }
+  test_trace_assert (link.trace, "about-to-close error(operation)");
+  g_assert_true (g_io_stream_is_closed (G_IO_STREAM (link.socket)));
+  g_assert_cmpint (l_socket_get_state (link.socket), ==, L_SOCKET_STATE_UNCONNECTED);
+  link_clear (&link);
+}
+
 /* From a handler at the end of the session: nothing of the old one comes after the first signal of the new one. */
 static void
 test_again_in_handler (gconstpointer event)
@@ -3199,6 +3241,8 @@ add_again (void)
   static const char * const lasts[] = { "state-changed(unconnected)", "read-channel-finished", "disconnected" };
 
   test_add ("/socket/again/after-disconnect", test_again_after_disconnect);
+  test_add_data ("/socket/again/closed-in-handler/name", "name", test_again_closed_in_handler);
+  test_add_data ("/socket/again/closed-in-handler/descriptor", "descriptor", test_again_closed_in_handler);
   ADD_EACH ("/socket/again/in-", lasts, FALSE, test_again_in_handler);
   test_add ("/socket/again/in-error", test_again_in_error);
   test_add ("/socket/again/in-connect-error", test_again_in_connect_error);
