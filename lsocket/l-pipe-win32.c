@@ -222,7 +222,12 @@ check_write (LPipe *self)
     return;
 
   code = l_overlapped_query (&self->write, self->handle, &count);
-  if (code != ERROR_IO_PENDING && code != ERROR_SUCCESS)
+  if (code == ERROR_IO_PENDING)
+    return;
+
+  /* The next may need more. */
+  g_clear_pointer (&self->buffer, g_free);
+  if (code != ERROR_SUCCESS)
     self->write_error = code;
 }
 
@@ -362,6 +367,18 @@ check_flushed (LPipe *self,
   return G_POLLABLE_RETURN_FAILED;
 }
 
+static GPollableReturn
+check_may_write (LPipe *self,
+                 int   *code)
+{
+  if (self->handle != NULL)
+    return check_flushed (self, code);
+
+  /* Another thread has closed it. */
+  *code = ERROR_PIPE_NOT_CONNECTED;
+  return G_POLLABLE_RETURN_FAILED;
+}
+
 /* Who writes rarely keeps no memory for it. */
 static void
 free_buffer (LPipe *self)
@@ -449,7 +466,7 @@ l_pipe_write (LPipe               *self,
   g_mutex_lock (&self->lock);
   do
     {
-      result = check_flushed (self, code);
+      result = check_may_write (self, code);
       if (result == G_POLLABLE_RETURN_OK && self->buffer == NULL)
         self->buffer = g_malloc (MIN (size, MAX_WRITE));
       if (result == G_POLLABLE_RETURN_OK)

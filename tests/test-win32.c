@@ -9,6 +9,7 @@
 #include "lsocket/l-system-win32-private.h"
 
 #include <aclapi.h>
+#include <malloc.h>
 #include <sddl.h>
 #include <string.h>
 
@@ -994,6 +995,95 @@ test_abandoned_write (void)
   l_system = real;
 }
 
+/* The system may take as much as the library has given. */
+static BOOL
+measure_write_file (HANDLE       handle,
+                  LPCVOID      buffer,
+                  DWORD        count,
+                  LPOVERLAPPED overlapped)
+{
+  g_assert_nonnull (handle);
+  g_assert_cmpuint (_msize ((LPVOID) buffer), >=, count);
+  return real.write_file (handle, buffer, count, overlapped);
+}
+
+static void
+write_and_flush (LSocket    *socket,
+                 const char *data,
+                 gsize       size)
+{
+  g_assert_cmpint (l_io_device_write (L_IO_DEVICE (socket), data, size, NULL), ==, size);
+  l_socket_flush (socket);
+}
+
+static void
+test_write_after_smaller (void)
+{
+  g_autofree char *data = g_strnfill (64 * 1024, 'x');
+  const gsize total = 2 * 64 * 1024 + 2;
+  gsize n_read = 0;
+  Pair pair;
+
+  g_test_summary ("A write that had to wait has memory for itself, and the next, which is larger, other memory");
+
+  real = l_system;
+  l_system.write_file = measure_write_file;
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 1);
+  write_and_flush (pair.client, data, 64 * 1024);
+  turn_all ();
+  write_and_flush (pair.client, data, 2);
+  write_and_flush (pair.client, data, 64 * 1024);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 0);
+  while (n_read < total)
+    {
+      g_autoptr(GBytes) bytes = NULL;
+
+      turn_until (has_bytes, pair.peer);
+      bytes = l_io_device_read_all (L_IO_DEVICE (pair.peer), NULL);
+      n_read += g_bytes_get_size (bytes);
+    }
+  g_assert_cmpuint (n_read, ==, total);
+
+  pair_clear (&pair);
+  l_system = real;
+}
+
+static gpointer
+close_at_once (gpointer stream)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (g_io_stream_close (stream, cancellable, NULL));
+  return NULL;
+}
+
+static void
+test_write_after_close_elsewhere (void)
+{
+  g_autofree char *data = g_strnfill (64 * 1024, 'x');
+  Pair pair;
+
+  g_test_summary ("Nothing is written with a handle that another thread has closed");
+
+  real = l_system;
+  l_system.write_file = measure_write_file;
+  pair_init (&pair, L_OPEN_MODE_READ_WRITE);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (pair.peer), 1);
+  write_and_flush (pair.client, data, 64 * 1024);
+  turn_all ();
+  write_and_flush (pair.client, data, 2);
+  write_and_flush (pair.client, data, 64 * 1024);
+  g_thread_join (g_thread_new ("closer", close_at_once, pair.client));
+  l_socket_flush (pair.client);
+  turn_until (is_unconnected, pair.client);
+  g_assert_cmpint (l_socket_get_error (pair.client), ==, L_SOCKET_ERROR_UNKNOWN);
+
+  pair_clear (&pair);
+  l_system = real;
+}
+
 /* What the pipe has no room for is a write under way, with nothing queued. */
 static void
 fill_pipe (LSocket *socket,
@@ -1455,6 +1545,8 @@ main (int    argc,
   g_test_add_func ("/win32/abandoned/read-in-wait", test_abandoned_read_in_wait);
   g_test_add_func ("/win32/abandoned/connect", test_abandoned_connect);
   g_test_add_func ("/win32/abandoned/write", test_abandoned_write);
+  g_test_add_func ("/win32/write-after-smaller", test_write_after_smaller);
+  g_test_add_func ("/win32/write-after-close-elsewhere", test_write_after_close_elsewhere);
   g_test_add_func ("/win32/write-bound", test_write_bound);
   g_test_add_func ("/win32/flush/async", test_flush_async);
   g_test_add_func ("/win32/flush/sync", test_flush_sync);
