@@ -167,7 +167,7 @@ create_instance (LListener *self,
                                      PIPE_UNLIMITED_INSTANCES, BUFFER_SIZE, BUFFER_SIZE, 0, &security);
 }
 
-/* Takes the handle. FALSE with the code. */
+/* Takes the handle; or FALSE with the code, and the handle is the caller's. */
 static gboolean
 add_handle (LListener *self,
             HANDLE     handle,
@@ -185,6 +185,7 @@ add_handle (LListener *self,
     }
 
   *code = (int) GetLastError ();
+  instance->handle = NULL;
   free_instance (instance);
   return FALSE;
 }
@@ -196,10 +197,16 @@ add_instance (LListener *self,
 {
   HANDLE handle = create_instance (self, flags);
 
-  if (handle != INVALID_HANDLE_VALUE)
-    return add_handle (self, handle, code);
+  if (handle == INVALID_HANDLE_VALUE)
+    {
+      *code = (int) GetLastError ();
+      return FALSE;
+    }
 
-  *code = (int) GetLastError ();
+  if (add_handle (self, handle, code))
+    return TRUE;
+
+  l_system.close_handle (handle);
   return FALSE;
 }
 
@@ -298,6 +305,18 @@ l_listener_listen (LListener       *self,
   return FALSE;
 }
 
+static gboolean
+adopt_handle (LListener *self,
+              HANDLE     handle,
+              int       *code)
+{
+  if (l_system_adopt_pipe (handle))
+    return add_handle (self, handle, code);
+
+  *code = (int) GetLastError ();
+  return FALSE;
+}
+
 /* Further instances take the name of the one that is given. */
 gboolean
 l_listener_adopt (LListener  *self,
@@ -322,7 +341,7 @@ l_listener_adopt (LListener  *self,
   begin (self, address);
   if (make_security (self, L_SERVER_OPTIONS_NONE, number, error))
     {
-      if (add_handle (self, handle, &code))
+      if (adopt_handle (self, handle, &code))
         {
           set_descriptor (self);
           return TRUE;

@@ -30,6 +30,8 @@ typedef struct
   DWORD  (* get_file_type)       (HANDLE handle);
   BOOL   (* get_pipe_info)       (HANDLE handle, LPDWORD flags);
   BOOL   (* get_pipe_state)      (HANDLE handle, LPDWORD state);
+  BOOL   (* get_pipe_mode)       (HANDLE handle, LPDWORD mode);
+  BOOL   (* set_pipe_mode)       (HANDLE handle, DWORD mode);
   BOOL   (* is_overlapped)       (HANDLE handle);
   BOOL   (* set_inheritable)     (HANDLE handle, BOOL inheritable);
   BOOL   (* get_client_pid)      (HANDLE handle, PULONG pid);
@@ -46,6 +48,10 @@ extern LSystem l_system;
 /* An end of a named pipe that never blocks a thread, with flags of GetNamedPipeInfo(); else FALSE with GetLastError(). */
 gboolean l_system_check_pipe  (HANDLE           handle,
                                DWORD           *flags);
+
+/* What one becomes that somebody else has made: a stream of bytes, whose calls are under way until they are done, and
+ * nothing for child processes. FALSE with GetLastError(). */
+gboolean l_system_adopt_pipe  (HANDLE           handle);
 
 /* What get_pipe_state() gives: FILE_PIPE_CONNECTED_STATE, which the headers for programs leave out. */
 #define L_PIPE_CONNECTED 3

@@ -53,6 +53,20 @@ system_get_pipe_info (HANDLE  handle,
   return GetNamedPipeInfo (handle, flags, NULL, NULL, NULL);
 }
 
+static BOOL
+system_get_pipe_mode (HANDLE  handle,
+                      LPDWORD mode)
+{
+  return GetNamedPipeHandleStateW (handle, mode, NULL, NULL, NULL, NULL, 0);
+}
+
+static BOOL
+system_set_pipe_mode (HANDLE handle,
+                      DWORD  mode)
+{
+  return SetNamedPipeHandleState (handle, &mode, NULL, NULL);
+}
+
 /* FilePipeLocalInformation, which the headers for programs leave out. */
 #define PIPE_LOCAL_INFORMATION ((FILE_INFORMATION_CLASS) 24)
 
@@ -147,6 +161,8 @@ LSystem l_system = {
   .get_file_type = GetFileType,
   .get_pipe_info = system_get_pipe_info,
   .get_pipe_state = system_get_pipe_state,
+  .get_pipe_mode = system_get_pipe_mode,
+  .set_pipe_mode = system_set_pipe_mode,
   .is_overlapped = system_is_overlapped,
   .set_inheritable = system_set_inheritable,
   .get_client_pid = GetNamedPipeClientProcessId,
@@ -172,6 +188,22 @@ l_system_check_pipe (HANDLE  handle,
 
   SetLastError (ERROR_INVALID_HANDLE);
   return FALSE;
+}
+
+gboolean
+l_system_adopt_pipe (HANDLE handle)
+{
+  DWORD mode;
+
+  if (!l_system.get_pipe_mode (handle, &mode))
+    return FALSE;
+
+  /* Only where it is needed: who may only read may not set it. */
+  if ((mode & (PIPE_READMODE_MESSAGE | PIPE_NOWAIT)) != 0 &&
+      !l_system.set_pipe_mode (handle, PIPE_READMODE_BYTE | PIPE_WAIT))
+    return FALSE;
+
+  return l_system.set_inheritable (handle, FALSE);
 }
 
 /* Overlapped operations */

@@ -166,7 +166,7 @@ gboolean
 l_transport_set_flags (LTransport *self,
                        int        *code)
 {
-  if (l_system.set_inheritable ((HANDLE) self->descriptor, FALSE))
+  if (l_system_adopt_pipe ((HANDLE) self->descriptor))
     return TRUE;
 
   *code = (int) GetLastError ();

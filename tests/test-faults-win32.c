@@ -17,7 +17,7 @@
 #define CALLS(X) \
   X (create_file) X (create_named_pipe) X (wait_named_pipe) X (connect_named_pipe) X (peek_named_pipe) X (read_file) \
   X (write_file) X (get_result) X (cancel) X (bind) X (close_handle) X (get_file_type) X (get_pipe_info) \
-  X (get_pipe_state) X (is_overlapped) X (set_inheritable) X (get_client_pid) X (get_server_pid) X (open_process) \
+  X (get_pipe_state) X (get_pipe_mode) X (set_pipe_mode) X (is_overlapped) X (set_inheritable) X (get_client_pid) X (get_server_pid) X (open_process) \
   X (open_process_token) X (create_event) X (wait)
 
 typedef enum
@@ -50,6 +50,8 @@ static const DWORD call_errors[N_CALLS][6] = {
   [CALL_get_file_type] = { ERROR_INVALID_HANDLE },
   [CALL_get_pipe_info] = { ERROR_ACCESS_DENIED, ERROR_NO_SYSTEM_RESOURCES },
   [CALL_get_pipe_state] = { ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE },
+  [CALL_get_pipe_mode] = { ERROR_ACCESS_DENIED, ERROR_BROKEN_PIPE },
+  [CALL_set_pipe_mode] = { ERROR_ACCESS_DENIED, ERROR_PIPE_NOT_CONNECTED },
   [CALL_is_overlapped] = { ERROR_ACCESS_DENIED },
   [CALL_set_inheritable] = { ERROR_ACCESS_DENIED },
   [CALL_get_client_pid] = { ERROR_NOT_SUPPORTED, ERROR_NO_SYSTEM_RESOURCES },
@@ -116,6 +118,8 @@ FAKE (BOOL, FALSE, bind, (HANDLE handle, LPOVERLAPPED_COMPLETION_ROUTINE routine
 FAKE (DWORD, FILE_TYPE_UNKNOWN, get_file_type, (HANDLE handle), (handle))
 FAKE (BOOL, FALSE, get_pipe_info, (HANDLE handle, LPDWORD flags), (handle, flags))
 FAKE (BOOL, FALSE, get_pipe_state, (HANDLE handle, LPDWORD state), (handle, state))
+FAKE (BOOL, FALSE, get_pipe_mode, (HANDLE handle, LPDWORD mode), (handle, mode))
+FAKE (BOOL, FALSE, set_pipe_mode, (HANDLE handle, DWORD mode), (handle, mode))
 FAKE (BOOL, FALSE, is_overlapped, (HANDLE handle), (handle))
 FAKE (BOOL, FALSE, set_inheritable, (HANDLE handle, BOOL inheritable), (handle, inheritable))
 FAKE (BOOL, FALSE, get_client_pid, (HANDLE handle, PULONG pid), (handle, pid))

@@ -1281,6 +1281,134 @@ test_adopted_again (void)
   g_array_unref (events);
 }
 
+static HANDLE
+new_pipe (DWORD pipe_mode,
+          BOOL  is_inheritable)
+{
+  SECURITY_ATTRIBUTES security = { sizeof security, NULL, is_inheritable };
+  g_autofree WCHAR *path = NULL;
+  g_autofree char *utf8 = NULL;
+  HANDLE handle;
+
+  choose_name ();
+  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
+  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
+  handle = CreateNamedPipeW (path, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, pipe_mode, PIPE_UNLIMITED_INSTANCES,
+                             64 * 1024, 64 * 1024, 0, &security);
+  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  return handle;
+}
+
+static void
+test_listen_refused (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+  HANDLE handle = new_pipe (PIPE_TYPE_BYTE, FALSE);
+  int n_before = n_handles;
+
+  g_test_summary ("A handle that cannot listen is the caller's");
+
+  start_recording ();
+  failing = 2;
+  failure = ERROR_NO_SYSTEM_RESOURCES;
+  g_assert_false (l_server_listen_descriptor (server, (gintptr) handle, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_RESOURCE);
+  g_assert_cmpint (n_handles, ==, n_before);
+  g_assert_true (CloseHandle (handle));
+  stop_recording ();
+}
+
+static void
+test_listen_not_inherited (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+  HANDLE handle = new_pipe (PIPE_TYPE_BYTE, TRUE);
+  DWORD flags;
+
+  g_test_summary ("A handle that listens goes to no child process");
+
+  g_assert_true (l_server_listen_descriptor (server, (gintptr) handle, &error));
+  g_assert_no_error (error);
+  g_assert_true (GetHandleInformation (handle, &flags));
+  g_assert_cmphex (flags & HANDLE_FLAG_INHERIT, ==, 0);
+}
+
+typedef struct
+{
+  const char *path;
+  DWORD       mode;
+} Made;
+
+static const Made made[] = {
+  { "/win32/adopted-mode/byte", PIPE_TYPE_BYTE },
+  { "/win32/adopted-mode/message", PIPE_TYPE_MESSAGE },
+  { "/win32/adopted-mode/read-message", PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE },
+  { "/win32/adopted-mode/no-wait", PIPE_TYPE_BYTE | PIPE_NOWAIT },
+};
+
+static gboolean
+has_11_bytes (gpointer device)
+{
+  return l_io_device_get_bytes_available (device) == 11;
+}
+
+static void
+test_adopted_mode (gconstpointer data)
+{
+  const Made *row = data;
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+  g_autoptr(GError) error = NULL;
+  HANDLE handle = new_pipe (row->mode, FALSE);
+
+  g_test_summary ("Whatever the pipe is, it is a stream of bytes from then on, and nothing of it is lost");
+
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+  g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
+                                                 L_OPEN_MODE_READ_WRITE, &error));
+  g_assert_no_error (error);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (socket), 4);
+  turn_all ();
+  g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
+  write_and_flush (client, "hello world", 11);
+  turn_all ();
+  g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (socket), 0);
+  turn_until (has_11_bytes, socket);
+  write_and_flush (socket, "hello world", 11);
+  turn_until (has_11_bytes, client);
+}
+
+static const Made made_to_listen[] = {
+  { "/win32/listen/mode/read-message", PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE },
+  { "/win32/listen/mode/no-wait", PIPE_TYPE_BYTE | PIPE_NOWAIT },
+};
+
+static void
+test_listen_mode (gconstpointer data)
+{
+  const Made *row = data;
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(LSocket) client = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+  g_autoptr(GError) error = NULL;
+
+  l_server_listen_descriptor (server, (gintptr) new_pipe (row->mode, FALSE), &error);
+  g_assert_no_error (error);
+  l_socket_connect_to_server (client, name, L_OPEN_MODE_READ_WRITE);
+  g_assert_cmpint (l_socket_get_state (client), ==, L_SOCKET_STATE_CONNECTED);
+  turn_until (has_pending, server);
+  peer = l_server_next_pending_connection (server);
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (peer), 4);
+  write_and_flush (client, "hello world", 11);
+  turn_all ();
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (peer), 0);
+  turn_until (has_11_bytes, peer);
+}
+
 /* A handle that somebody has bound to a port of his own. */
 static void
 test_foreign_port (void)
@@ -1547,6 +1675,12 @@ main (int    argc,
   g_test_add_func ("/win32/abandoned/write", test_abandoned_write);
   g_test_add_func ("/win32/write-after-smaller", test_write_after_smaller);
   g_test_add_func ("/win32/write-after-close-elsewhere", test_write_after_close_elsewhere);
+  g_test_add_func ("/win32/listen/refused", test_listen_refused);
+  g_test_add_func ("/win32/listen/not-inherited", test_listen_not_inherited);
+  for (guint i = 0; i < G_N_ELEMENTS (made_to_listen); i++)
+    g_test_add_data_func (made_to_listen[i].path, &made_to_listen[i], test_listen_mode);
+  for (guint i = 0; i < G_N_ELEMENTS (made); i++)
+    g_test_add_data_func (made[i].path, &made[i], test_adopted_mode);
   g_test_add_func ("/win32/write-bound", test_write_bound);
   g_test_add_func ("/win32/flush/async", test_flush_async);
   g_test_add_func ("/win32/flush/sync", test_flush_sync);
