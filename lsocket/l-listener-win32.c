@@ -119,10 +119,11 @@ static char *
 get_sddl (LServerOptions options)
 {
   g_autofree char *user = l_token_get_sid (GetCurrentProcess (), TokenUser);
-  g_autofree char *group = l_token_get_sid (GetCurrentProcess (), TokenPrimaryGroup);
+  /* The error is that of the first that fails. */
+  g_autofree char *group = user != NULL ? l_token_get_sid (GetCurrentProcess (), TokenPrimaryGroup) : NULL;
   GString *sddl;
 
-  if (user == NULL || group == NULL)
+  if (group == NULL)
     return NULL;
 
   /* Nothing is inherited; the user and the system. */

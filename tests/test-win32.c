@@ -1299,6 +1299,36 @@ new_pipe (DWORD pipe_mode,
   return handle;
 }
 
+static guint n_tokens;
+
+static BOOL
+refuse_first_token (HANDLE  process,
+                    DWORD   access,
+                    PHANDLE token)
+{
+  if (n_tokens++ > 0)
+    return real.open_process_token (process, access, token);
+
+  SetLastError (ERROR_ACCESS_DENIED);
+  return FALSE;
+}
+
+static void
+test_listen_unknown_user (void)
+{
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("The error is of what failed, and not of what came after it");
+
+  choose_name ();
+  real = l_system;
+  l_system.open_process_token = refuse_first_token;
+  g_assert_false (l_server_listen (server, name, &error));
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_ACCESS);
+  l_system = real;
+}
+
 static void
 test_listen_refused (void)
 {
@@ -1675,6 +1705,7 @@ main (int    argc,
   g_test_add_func ("/win32/abandoned/write", test_abandoned_write);
   g_test_add_func ("/win32/write-after-smaller", test_write_after_smaller);
   g_test_add_func ("/win32/write-after-close-elsewhere", test_write_after_close_elsewhere);
+  g_test_add_func ("/win32/listen/unknown-user", test_listen_unknown_user);
   g_test_add_func ("/win32/listen/refused", test_listen_refused);
   g_test_add_func ("/win32/listen/not-inherited", test_listen_not_inherited);
   for (guint i = 0; i < G_N_ELEMENTS (made_to_listen); i++)
