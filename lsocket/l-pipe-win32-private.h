@@ -29,6 +29,8 @@ void             l_pipe_close         (LPipe               *self);
 /* Leaves the handle open. */
 void             l_pipe_release       (LPipe               *self);
 
+/* Whether somebody is at the other end; FALSE with GetLastError(). */
+gboolean         l_pipe_check_connected (LPipe              *self);
 /* What holds now. condition: what is asked for, which decides what is looked at. */
 GIOCondition     l_pipe_query         (LPipe               *self,
                                        GIOCondition         condition);

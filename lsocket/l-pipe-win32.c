@@ -415,7 +415,31 @@ begin_write (LPipe *self,
   return G_POLLABLE_RETURN_OK;
 }
 
+/* Who may only write may not ask what there is to read. */
+static gboolean
+check_state (LPipe *self)
+{
+  DWORD state;
+
+  if (!l_system.get_pipe_state (self->handle, &state))
+    return FALSE;
+
+  SetLastError (state == L_PIPE_CLOSING ? ERROR_BROKEN_PIPE : ERROR_PIPE_LISTENING);
+  return state == L_PIPE_CONNECTED;
+}
+
 /* What the transport calls */
+
+gboolean
+l_pipe_check_connected (LPipe *self)
+{
+  DWORD n_available;
+
+  if ((self->mode & L_OPEN_MODE_READ_ONLY) == 0)
+    return check_state (self);
+
+  return l_system.peek_named_pipe (self->handle, &n_available);
+}
 
 GIOCondition
 l_pipe_query (LPipe        *self,

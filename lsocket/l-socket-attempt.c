@@ -438,6 +438,7 @@ static gboolean
 adopt_descriptor (LSocket       *self,
                   gintptr        descriptor,
                   LSocketState   state,
+                  LOpenMode      mode,
                   GError       **error)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
@@ -445,7 +446,7 @@ adopt_descriptor (LSocket       *self,
   GPollableReturn result = G_POLLABLE_RETURN_FAILED;
   int code = 0;
 
-  if (l_transport_adopt (&priv->transport, descriptor, &code))
+  if (l_transport_adopt (&priv->transport, descriptor, mode, &code))
     result = l_transport_check_connected (&priv->transport, &code);
   if (result == G_POLLABLE_RETURN_WOULD_BLOCK && state == L_SOCKET_STATE_CONNECTING)
     result = G_POLLABLE_RETURN_OK;
@@ -483,7 +484,7 @@ l_socket_adopt (LSocket       *self,
   if (!check_may_begin (self, NULL, mode, NULL, error) || !end_last_session (self, NULL, mode, NULL, error))
     return FALSE;
 
-  if (!adopt_descriptor (self, descriptor, state, &local_error))
+  if (!adopt_descriptor (self, descriptor, state, mode, &local_error))
     {
       l_socket_report_error (self, local_error);
       g_propagate_error (error, local_error);

@@ -53,8 +53,10 @@ gboolean l_system_check_pipe  (HANDLE           handle,
  * nothing for child processes. FALSE with GetLastError(). */
 gboolean l_system_adopt_pipe  (HANDLE           handle);
 
-/* What get_pipe_state() gives: FILE_PIPE_CONNECTED_STATE, which the headers for programs leave out. */
+/* What get_pipe_state() gives: FILE_PIPE_CONNECTED_STATE and FILE_PIPE_CLOSING_STATE, which the headers for programs leave
+ * out. */
 #define L_PIPE_CONNECTED 3
+#define L_PIPE_CLOSING 4
 
 /* One overlapped operation: on completion its event is set, and func called in a thread of the system's pool.
  *

@@ -49,6 +49,7 @@ GPollableReturn l_transport_connect             (LTransport           *self,
  * then makes it non-blocking and not inherited. An accepted one comes from our own listener and needs none of that. */
 gboolean        l_transport_adopt               (LTransport           *self,
                                                  gintptr               descriptor,
+                                                 LOpenMode             mode,
                                                  int                  *code);
 gboolean        l_transport_set_flags           (LTransport           *self,
                                                  int                  *code);

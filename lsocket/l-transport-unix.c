@@ -166,6 +166,7 @@ get_option (int fd,
 gboolean
 l_transport_adopt (LTransport *self,
                    gintptr     descriptor,
+                   LOpenMode   mode,
                    int        *code)
 {
   struct sockaddr_un native = { 0 };

@@ -148,6 +148,7 @@ l_transport_connect (LTransport *self,
 gboolean
 l_transport_adopt (LTransport *self,
                    gintptr     descriptor,
+                   LOpenMode   mode,
                    int        *code)
 {
   HANDLE handle = (HANDLE) descriptor;
@@ -159,7 +160,7 @@ l_transport_adopt (LTransport *self,
       return FALSE;
     }
 
-  return set_pipe (self, handle, L_OPEN_MODE_READ_WRITE, code);
+  return set_pipe (self, handle, mode, code);
 }
 
 gboolean
@@ -189,9 +190,7 @@ GPollableReturn
 l_transport_check_connected (LTransport *self,
                              int        *code)
 {
-  DWORD n_available;
-
-  if (l_system.peek_named_pipe ((HANDLE) self->descriptor, &n_available))
+  if (l_pipe_check_connected (self->pipe))
     return G_POLLABLE_RETURN_OK;
 
   *code = (int) GetLastError ();

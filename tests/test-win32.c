@@ -1330,6 +1330,36 @@ test_listen_unknown_user (void)
 }
 
 static void
+test_adopted_write_only (void)
+{
+  g_autofree WCHAR *path = NULL;
+  g_autofree char *utf8 = NULL;
+  g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
+  g_autoptr(LSocket) socket = l_socket_new ();
+  g_autoptr(LSocket) peer = NULL;
+  g_autoptr(GError) error = NULL;
+  HANDLE handle;
+
+  g_test_summary ("A handle that may only write serves for that");
+
+  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
+  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
+  handle = CreateFileW (path, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
+                                                 L_OPEN_MODE_WRITE_ONLY, &error));
+  g_assert_no_error (error);
+  turn_until (has_pending, server);
+  peer = l_server_next_pending_connection (server);
+  write_hello (socket);
+  turn_until (has_bytes, peer);
+  g_assert_cmpint (l_socket_get_state (socket), ==, L_SOCKET_STATE_CONNECTED);
+  l_socket_abort (peer);
+  turn_until (is_unconnected, socket);
+  g_assert_cmpint (l_socket_get_error (socket), ==, L_SOCKET_ERROR_PEER_CLOSED);
+}
+
+static void
 test_listen_refused (void)
 {
   g_autoptr(LServer) server = l_server_new ();
@@ -1706,6 +1736,7 @@ main (int    argc,
   g_test_add_func ("/win32/write-after-smaller", test_write_after_smaller);
   g_test_add_func ("/win32/write-after-close-elsewhere", test_write_after_close_elsewhere);
   g_test_add_func ("/win32/listen/unknown-user", test_listen_unknown_user);
+  g_test_add_func ("/win32/adopted-write-only", test_adopted_write_only);
   g_test_add_func ("/win32/listen/refused", test_listen_refused);
   g_test_add_func ("/win32/listen/not-inherited", test_listen_not_inherited);
   for (guint i = 0; i < G_N_ELEMENTS (made_to_listen); i++)

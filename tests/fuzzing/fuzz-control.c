@@ -301,7 +301,7 @@ LLVMFuzzerTestOneInput (const guint8 *data,
   self.peer = fds[1];
   self.n_fds = count_fds ();
   l_transport_init (&self.transport, NULL, NULL);
-  g_assert_true (l_transport_adopt (&self.transport, fds[0], &code));
+  g_assert_true (l_transport_adopt (&self.transport, fds[0], L_OPEN_MODE_READ_WRITE, &code));
   g_assert_true (l_transport_set_flags (&self.transport, &code));
 
   while (self.input.left > 0)
