@@ -301,6 +301,10 @@ probe_place (const LPlace   *place,
         l_place_chmod (place, status->st_mode & 07777);
     }
 
+  /* The server has removed it as it went. */
+  if (*code == ENOENT && l_place_lstat (place, status) < 0 && errno == ENOENT)
+    return PROBE_ABSENT;
+
   /* What was asked must be what would be removed. */
   if (result == PROBE_DEAD && !l_place_is_where_it_was (place, status))
     return PROBE_FOREIGN;

@@ -1780,6 +1780,33 @@ test_swapped_before_chmod (void)
   g_assert_true (is_directory_empty ());
 }
 
+/* The server that has the name removes it as it goes. */
+static int
+remove_and_connect (int                    fd,
+                    const struct sockaddr *address,
+                    socklen_t              length)
+{
+  g_assert_cmpint (g_unlink (((const struct sockaddr_un *) (gconstpointer) address)->sun_path), ==, 0);
+  return real.connect (fd, address, length);
+}
+
+static void
+test_gone_before_asked (void)
+{
+  g_autofree char *path = get_path ();
+  g_autoptr(LServer) server = l_server_new ();
+  g_autoptr(GError) error = NULL;
+  LSystem faked = l_system;
+
+  close (raw_listen (path));
+  l_system.connect = remove_and_connect;
+  l_server_listen (server, path, &error);
+  l_system = faked;
+  g_assert_no_error (error);
+  l_server_close (server);
+  g_assert_true (is_directory_empty ());
+}
+
 static int rival = -1;
 
 /* Whoever had the lock removes its file, and the next makes a new one: all before we have ours. */
@@ -2002,6 +2029,7 @@ main (int   argc,
   g_test_add_func ("/faults/swapped/before-bind", test_swapped_before_bind);
   g_test_add_func ("/faults/swapped/before-bind-for-socket", test_swapped_before_bind_for_socket);
   g_test_add_func ("/faults/swapped/before-chmod", test_swapped_before_chmod);
+  g_test_add_func ("/faults/gone-before-asked", test_gone_before_asked);
   g_test_add_func ("/faults/replaced-lock", test_replaced_lock);
   g_test_add_func ("/faults/swapped/before-unlink", test_swapped_before_unlink);
   g_test_add_func ("/faults/swapped/before-close", test_swapped_before_close);
