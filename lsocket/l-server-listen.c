@@ -234,7 +234,7 @@ l_server_listen_address (LServer         *self,
  * @error: return location for an error
  *
  * Takes over what listens already. On success the server owns the descriptor, which is made non-blocking and is not
- * inherited by child processes; [property@LSocket.Server:unlink-on-close] becomes %FALSE.
+ * inherited by child processes; [property@LSocket.Server:unlink-on-close] becomes %FALSE. Otherwise it stays the caller's.
  *
  * It fails with %L_SOCKET_ERROR_UNSUPPORTED_OPERATION when that is not a Unix stream socket that listens, and with
  * %L_SOCKET_ERROR_OPERATION when the server listens already.

@@ -475,7 +475,8 @@ l_socket_flush (LSocket *self)
  *
  * Takes over a connection that was made elsewhere. On success the socket owns the descriptor and
  * [signal@LSocket.Socket::state-changed] is emitted; [signal@LSocket.Socket::connected] only at the end of the connecting
- * state. The descriptor is made non-blocking and is not inherited by child processes.
+ * state. The descriptor is made non-blocking and is not inherited by child processes; a pipe of messages becomes one of
+ * bytes.
  *
  * It fails with %L_SOCKET_ERROR_OPERATION when the socket is not unconnected or the descriptor not connected, and with
  * %L_SOCKET_ERROR_UNSUPPORTED_OPERATION when that is not a Unix stream socket, on Windows not a pipe. The error is also
