@@ -313,6 +313,10 @@ try_to_connect (LSocket *self)
   else
     result = l_transport_connect (&priv->transport, &priv->address, priv->mode, &code);
 
+  /* Who hangs up before has found nothing to shut down, who does so after this has. */
+  if (l_socket_end_closed_elsewhere (self))
+    return;
+
   switch (result)
     {
     case G_POLLABLE_RETURN_OK:

@@ -187,6 +187,8 @@ void            l_socket_start_closing           (LSocket         *self);
 gboolean        l_socket_begin_closing           (LSocket         *self);
 /* The same in another thread, where everything that is to be sent has been; the rest follows in the owner's. */
 void            l_socket_hang_up                 (LSocket         *self);
+/* The owner's part of that. FALSE: it was not. */
+gboolean        l_socket_end_closed_elsewhere    (LSocket         *self);
 /* With an error: hung up, from our side. */
 void            l_socket_lose                    (LSocket         *self,
                                                   const GError    *error);

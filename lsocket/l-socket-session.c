@@ -137,9 +137,8 @@ l_socket_hang_up (LSocket *self)
     l_reactor_queue_task (priv->transport.reactor, &priv->close_task);
 }
 
-/* The owner's part of it. FALSE: it was not. */
-static gboolean
-end_closed_elsewhere (LSocket *self)
+gboolean
+l_socket_end_closed_elsewhere (LSocket *self)
 {
   LSocketPrivate *priv = l_socket_get_private (self);
 
@@ -155,7 +154,7 @@ end_closed_elsewhere (LSocket *self)
 void
 l_socket_close_task_func (LReactorTask *task)
 {
-  end_closed_elsewhere (L_CONTAINER_OF (task, LSocketPrivate, close_task)->self);
+  l_socket_end_closed_elsewhere (L_CONTAINER_OF (task, LSocketPrivate, close_task)->self);
 }
 
 void
@@ -263,7 +262,7 @@ socket_input_ended (LIODevice    *device,
   gboolean is_hung_up = (condition & (G_IO_HUP | G_IO_ERR)) != 0;
   gboolean is_orderly;
 
-  if (end_closed_elsewhere (self))
+  if (l_socket_end_closed_elsewhere (self))
     return;
 
   if (!is_hung_up && (condition & L_IO_RDHUP) == 0)
@@ -307,7 +306,7 @@ socket_failed (LIODevice    *device,
   LSocketState state = priv->state;
   guint session = priv->session;
 
-  if (end_closed_elsewhere (self))
+  if (l_socket_end_closed_elsewhere (self))
     return;
 
   /* What the peer sent before it went. */
@@ -542,7 +541,7 @@ l_socket_watch_func (LReactorWatch *watch,
 {
   LSocketPrivate *priv = L_CONTAINER_OF (watch, LSocketPrivate, transport.watch);
 
-  if (!end_closed_elsewhere (priv->self))
+  if (!l_socket_end_closed_elsewhere (priv->self))
     l_io_device_dispatch (l_socket_get_device (priv->self), condition);
   if (G_UNLIKELY (priv->transport.counts_passed))
     l_socket_notify_passed (priv->self);

@@ -828,6 +828,46 @@ test_close_signals (void)
 }
 
 static void
+close_when_connecting (LSocket      *socket,
+                       LSocketState  state,
+                       Close        *op)
+{
+  Worker closer;
+
+  if (state != L_SOCKET_STATE_CONNECTING)
+    return;
+
+  worker_start (&closer, close_stream, op);
+  worker_join (&closer, STANDS);
+}
+
+static void
+test_close_connecting (gconstpointer is_busy)
+{
+  g_autofree char *path = test_build_path ("market");
+  TestRaw listener = test_raw_listen (path, is_busy != NULL ? 0 : 16);
+  GArray *fillers = is_busy != NULL ? test_raw_fill_backlog (path) : g_array_new (FALSE, FALSE, sizeof (TestRaw));
+  Link link = { .socket = l_socket_new () };
+  g_autoptr(TestTrace) trace = test_trace_new (link.socket);
+  g_autoptr(GError) error = NULL;
+  Close op = { .link = &link };
+
+  g_test_summary ("An attempt whose stream another thread closes is over, also where the owner waits for it");
+
+  g_signal_connect (link.socket, "state-changed", G_CALLBACK (close_when_connecting), &op);
+  l_socket_set_connect_timeout (link.socket, 2000);
+  g_assert_false (l_socket_connect_to_server_sync (link.socket, "market", L_OPEN_MODE_READ_WRITE, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_no_error (op.error);
+  g_assert_true (op.closed);
+  test_trace_assert (trace, "state-changed(connecting) state-changed(unconnected)");
+
+  g_object_unref (link.socket);
+  test_raw_close_all (fillers);
+  test_raw_close (listener);
+}
+
+static void
 test_close_cancelled (gconstpointer loop)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -1445,6 +1485,8 @@ main (int    argc,
   add_for_loops ("/threads/close/queued", test_close);
   test_add ("/threads/close/accessors", test_close_accessors);
   test_add ("/threads/close/signals", test_close_signals);
+  test_add_data ("/threads/close/connecting/free", NULL, test_close_connecting);
+  test_add_data ("/threads/close/connecting/busy", GINT_TO_POINTER (TRUE), test_close_connecting);
   add_for_loops ("/threads/close/cancelled", test_close_cancelled);
   add_for_loops ("/threads/close/peer-gone", test_close_peer_gone);
   add_for_loops ("/threads/close/async", test_close_async);
