@@ -182,6 +182,7 @@ void            l_socket_watch_func              (LReactorWatch   *watch,
                                                   GIOCondition     condition);
 /* Everything of the connection goes, nothing is told. */
 void            l_socket_tear_down               (LSocket         *self);
+void            l_socket_give_up                 (LSocket         *self);
 void            l_socket_start_closing           (LSocket         *self);
 /* Closes it for good; TRUE if it is unconnected already. */
 gboolean        l_socket_begin_closing           (LSocket         *self);

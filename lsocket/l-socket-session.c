@@ -75,6 +75,28 @@ finish (LSocket      *self,
   return unchanged;
 }
 
+/* Disposed of while somebody holds it: nobody is told but who waits. */
+void
+l_socket_give_up (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  GTask *connect_task = g_steal_pointer (&priv->connect_task);
+  GSList *end_tasks = g_steal_pointer (&priv->end_tasks);
+  gboolean holds_itself = priv->holds_itself;
+  g_autoptr(GError) error = NULL;
+
+  priv->holds_itself = FALSE;
+  l_socket_tear_down (self);
+  priv->state = L_SOCKET_STATE_UNCONNECTED;
+
+  if (connect_task != NULL || end_tasks != NULL)
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("The connection was aborted"));
+  l_socket_return_task (connect_task, error);
+  return_tasks (end_tasks, error);
+  if (holds_itself)
+    g_object_unref (self);
+}
+
 /* What is queued outlives the program's reference. */
 static void
 hold_itself (LSocket *self)

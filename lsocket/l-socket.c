@@ -365,8 +365,10 @@ l_socket_dispose (GObject *object)
   /* Silently, and before the inherited close, which then has nothing to wait for. */
   priv->disposed = TRUE;
   if (priv->state != L_SOCKET_STATE_UNCONNECTED)
-    l_socket_tear_down (self);
-  priv->state = L_SOCKET_STATE_UNCONNECTED;
+    {
+      l_socket_give_up (self);
+      call_end_func (self);
+    }
   if (priv->transport.reactor != NULL)
     l_reactor_cancel_task (priv->transport.reactor, &priv->close_task);
 

@@ -87,6 +87,22 @@ test_made_when_asked_for (void)
 }
 
 static void
+test_disposed (void)
+{
+  g_autoptr(LServer) server = test_listen ("market");
+  TestRaw raw = test_connect_raw (server);
+  LSocket *socket = test_take (server);
+
+  g_test_summary ("The server holds none that was disposed of");
+
+  g_assert_cmpuint (g_list_model_get_n_items (l_server_get_connections (server)), ==, 1);
+  g_object_run_dispose (G_OBJECT (socket));
+  g_assert_cmpuint (g_list_model_get_n_items (l_server_get_connections (server)), ==, 0);
+  g_assert_finalize_object (socket);
+  test_raw_close (raw);
+}
+
+static void
 test_property (void)
 {
   g_autoptr(LServer) server = l_server_new ();
@@ -478,6 +494,7 @@ main (int   argc,
   test_add ("/connections/made-when-asked-for", test_made_when_asked_for);
   test_add ("/connections/property", test_property);
   test_add ("/connections/taken", test_taken);
+  test_add ("/connections/disposed", test_disposed);
   test_add ("/connections/queued-again", test_queued_again);
   test_add ("/connections/not-connected", test_not_connected);
   test_add ("/connections/order", test_order);

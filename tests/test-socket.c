@@ -2101,6 +2101,27 @@ test_async_connect_cancelled_waiting (void)
   busy_clear (&busy);
 }
 
+static void
+test_async_connect_disposed (void)
+{
+  g_autoptr(GError) error = NULL;
+  Call call;
+  Busy busy;
+
+  g_test_summary ("Who disposes of the socket, as bindings may, ends the attempt, silently");
+
+  busy_init (&busy);
+  call_connect (&call, busy.link.socket, "market", NULL);
+  test_turn_all ();
+  test_trace_clear (busy.link.trace);
+  g_object_run_dispose (G_OBJECT (busy.link.socket));
+  g_assert_false (finish_connect (&call, busy.link.socket, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpint (l_socket_get_state (busy.link.socket), ==, L_SOCKET_STATE_UNCONNECTED);
+  test_trace_assert (busy.link.trace, "");
+  busy_clear (&busy);
+}
+
 typedef struct
 {
   GCancellable *cancellable;
@@ -2230,6 +2251,26 @@ finish_disconnect (Call     *call,
   g_clear_object (&call->result);
 
   return done;
+}
+
+static void
+test_async_disconnect_disposed (void)
+{
+  g_autoptr(GError) error = NULL;
+  Call call;
+  Link link;
+
+  g_test_summary ("What was to be sent does not keep a socket that was disposed of");
+
+  link_init_connected (&link);
+  test_write_large (link.socket);
+  call_disconnect (&call, link.socket, NULL);
+  test_trace_clear (link.trace);
+  g_object_run_dispose (G_OBJECT (link.socket));
+  g_assert_false (finish_disconnect (&call, link.socket, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  test_trace_assert (link.trace, "");
+  link_clear (&link);
 }
 
 static void
@@ -3346,6 +3387,8 @@ add_calls (void)
   test_add ("/socket/async/connect/cancelled/waiting", test_async_connect_cancelled_waiting);
   test_add ("/socket/async/connect/cancelled/beginning", test_async_connect_cancelled_beginning);
   ADD_EACH ("/socket/async/connect/cancelled/late/", lates, FALSE, test_async_connect_cancelled_late);
+  test_add ("/socket/async/connect/disposed", test_async_connect_disposed);
+  test_add ("/socket/async/disconnect/disposed", test_async_disconnect_disposed);
   test_add ("/socket/async/connect/in-handler", test_async_connect_in_handler);
   test_add ("/socket/async/connect/dropped", test_async_connect_dropped);
   test_add ("/socket/async/nested-loop", test_async_nested_loop);
