@@ -193,9 +193,10 @@ l_system_check_pipe (HANDLE  handle,
 gboolean
 l_system_adopt_pipe (HANDLE handle)
 {
-  DWORD mode;
+  DWORD mode = 0;
 
-  if (!l_system.get_pipe_mode (handle, &mode))
+  /* Who may only write may not ask; how it would be read does not matter there. */
+  if (!l_system.get_pipe_mode (handle, &mode) && GetLastError () != ERROR_ACCESS_DENIED)
     return FALSE;
 
   /* Only where it is needed: who may only read may not set it. */
