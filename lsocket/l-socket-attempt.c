@@ -96,6 +96,7 @@ begin_session (LSocket   *self,
   priv->mode = mode;
   priv->failing = FALSE;
   priv->lost = FALSE;
+  priv->is_losing = FALSE;
   priv->input_finished = FALSE;
   g_atomic_int_set (&priv->transport.n_passed, 0);
   priv->n_passed_told = 0;

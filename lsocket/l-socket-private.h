@@ -65,6 +65,7 @@ struct _LSocketPrivate
   guint           checks_peer : 1;  /* the attempt is for a server of the same user or of root */
   guint           failing : 1;      /* the attempt has failed and is about to end */
   guint           lost : 1;         /* that the connection ended was reported */
+  guint           is_losing : 1;    /* while closing: what was queued has been dropped, which is about to be reported */
   guint           input_finished : 1; /* read-channel-finished was emitted */
   guint           shutdown_due : 1; /* once everything is written */
   guint           holds_itself : 1; /* until what is queued was sent */

@@ -248,6 +248,7 @@ lose (LSocket      *self,
   LIODevice *device = l_socket_get_device (self);
 
   /* Out of the reactor before a handler can run a loop. */
+  priv->is_losing = is_hung_up && priv->state == L_SOCKET_STATE_CLOSING;
   if (is_hung_up)
     l_io_device_drop_output (device);
   l_io_device_end_input (device);
@@ -353,6 +354,10 @@ socket_output_drained (LIODevice *device)
       /* It fails when the peer is gone, which the input tells. */
       l_transport_shutdown_write (&priv->transport, &code);
     }
+
+  /* What was dropped has not been sent: a loop that a handler of the error turns finds the queue empty, too. */
+  if (priv->is_losing)
+    return;
 
   if (priv->state == L_SOCKET_STATE_CLOSING)
     finish (self, NULL);

@@ -126,6 +126,45 @@ test_loop_let_go (void)
   test_pair_clear (&pair);
 }
 
+static void
+turn_in_handler (LSocket *socket)
+{
+  if (l_socket_get_state (socket) == L_SOCKET_STATE_CLOSING)
+    test_turn_all ();
+}
+
+static void
+on_disconnected (LSocket       *socket,
+                 GAsyncResult  *result,
+                 GError       **error)
+{
+  g_assert_false (l_socket_disconnect_from_server_finish (socket, result, error));
+}
+
+static void
+test_loop_lost_in_handlers (void)
+{
+  g_autoptr(TestTrace) trace = NULL;
+  TestPair pair;
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("What was dropped is not told as delivered, also when the handlers turn the loop");
+
+  test_pair_init (&pair);
+  trace = test_trace_new (pair.client);
+  g_signal_connect (pair.client, "state-changed", G_CALLBACK (turn_in_handler), NULL);
+  g_signal_connect (pair.client, "notify::error", G_CALLBACK (turn_in_handler), NULL);
+  l_socket_abort (pair.peer);
+  g_assert_cmpint (l_io_device_write (get_device (pair.client), "lost", 4, NULL), ==, 4);
+  l_socket_disconnect_from_server_async (pair.client, NULL, (GAsyncReadyCallback) on_disconnected, &error);
+  TEST_TURN_UNTIL (error != NULL);
+
+  g_assert_error (error, L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED);
+  g_assert_true (is_over (pair.client));
+  g_assert_true (test_trace_has (trace, "error(peer-closed)"));
+  test_pair_clear (&pair);
+}
+
 /* Each in a thread of its own, where no loop turns */
 
 /* While the other one reads all may go at once. */
@@ -443,6 +482,7 @@ main (int    argc,
   for (guint i = 0; i < G_N_ELEMENTS (loop_cases); i++)
     test_add_data (loop_cases[i].path, &loop_cases[i], test_loop);
   test_add ("/closing/loop/let-go", test_loop_let_go);
+  test_add ("/closing/loop/lost-in-handlers", test_loop_lost_in_handlers);
 
   for (guint i = 0; i < G_N_ELEMENTS (wait_cases); i++)
     {

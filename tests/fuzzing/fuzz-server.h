@@ -105,6 +105,7 @@ struct _FuzzClient
   guint           uid;
   gsize           n_sent;
   gsize           n_expected;   /* bytes, before the end that is told then */
+  gboolean        was_late;     /* its time was over, perhaps before they could be sent */
   FuzzClientState state;
 
   FuzzServer     *server;       /* (unowned) (nullable): that accepted it */
