@@ -340,6 +340,7 @@ l_io_device_drop_input (LIODevice *self)
   priv->input.enabled = FALSE;
   priv->input.in_transaction = FALSE;
   priv->input.transaction_offset = 0;
+  priv->input.n_other_reads = 0;
   l_buffer_clear (&priv->input.buffer);
   detach_streams (priv);
   update_and_wake (self);

@@ -210,7 +210,8 @@ read_blocking (LIODevice     *self,
           break;
         }
     }
-  if (is_other)
+  /* The end of the session counts nobody any more. */
+  if (is_other && !l_stream_link_is_detached (link))
     l_io_device_add_other_read (self, -1);
   g_mutex_unlock (&input->lock);
 

@@ -262,7 +262,9 @@ leave (LStreamSource *self)
     return;
 
   g_mutex_lock (get_direction_lock (device, G_IO_IN));
-  l_io_device_add_other_read (device, -1);
+  /* The end of the session counts nobody any more. */
+  if (!l_stream_link_is_detached (self->link))
+    l_io_device_add_other_read (device, -1);
   g_mutex_unlock (get_direction_lock (device, G_IO_IN));
 }
 

@@ -966,6 +966,32 @@ test_pollable_source_other_context (void)
 }
 
 static void
+test_pollable_source_of_old_session (void)
+{
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  Streams streams;
+  GSource *source;
+  Polled polled;
+
+  g_test_summary ("Who still waits for the input of an ended session, in a context that stands still, keeps none of the next back");
+
+  streams_init (&streams);
+  source = poll_input (streams.input, NULL, context, &polled);
+  g_assert_false (g_main_context_iteration (context, FALSE));
+
+  l_socket_abort (streams.pair.client);
+  g_clear_object (&streams.pair.peer);
+  l_socket_connect_to_server (streams.pair.client, "market", L_OPEN_MODE_READ_WRITE);
+  TEST_TURN_UNTIL (l_server_has_pending_connections (streams.pair.server));
+  streams.pair.peer = l_server_next_pending_connection (streams.pair.server);
+  receive_from_peer (&streams, "ab");
+
+  stop_polling (source, &polled);
+  receive_from_peer (&streams, "cd");
+  streams_clear (&streams);
+}
+
+static void
 test_pollable_source_buffered_in_other_context (void)
 {
   g_autoptr(GMainContext) context = g_main_context_new ();
@@ -2440,6 +2466,7 @@ main (int   argc,
   test_add ("/stream/pollable/source-read-ahead", test_pollable_source_read_ahead);
   test_add ("/stream/pollable/source-low-priority", test_pollable_source_low_priority);
   test_add ("/stream/pollable/source-other-context", test_pollable_source_other_context);
+  test_add ("/stream/pollable/source-of-old-session", test_pollable_source_of_old_session);
   test_add ("/stream/pollable/source-buffered-in-other-context", test_pollable_source_buffered_in_other_context);
   test_add ("/stream/pollable/source-cancelled", test_pollable_source_cancelled);
   test_add ("/stream/pollable/source-dropped", test_pollable_source_dropped);
