@@ -105,6 +105,7 @@ call_elsewhere (LAsyncOperation *self,
 {
   g_autoptr(GSource) source = g_idle_source_new ();
 
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, func, self, g_object_unref);
   g_source_attach (source, self->context);
 }

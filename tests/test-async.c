@@ -1714,6 +1714,41 @@ test_stream_other_context (void)
   link_clear (&link);
 }
 
+static gboolean
+on_busy (gpointer n_turns)
+{
+  ++*(guint *) n_turns;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_busy_context (gconstpointer kind)
+{
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  g_autoptr(GSource) busy = g_idle_source_new ();
+  guint n_turns = 0;
+  Link link;
+
+  g_test_summary ("A callback comes to another context of the thread as GTask's does, however busy that is");
+
+  link_init (&link, kind);
+  g_source_set_priority (busy, G_PRIORITY_DEFAULT);
+  g_source_set_callback (busy, on_busy, &n_turns, NULL);
+  g_source_attach (busy, context);
+  g_main_context_push_thread_default (context);
+  start_message (&link);
+  g_main_context_pop_thread_default (context);
+
+  test_raw_write (link.raw, MESSAGE "c");
+  TEST_TURN_UNTIL (get_available (&link) == 1);
+  while (link.result == NULL && n_turns < 100)
+    g_main_context_iteration (context, FALSE);
+  g_assert_nonnull (link.result);
+  assert_result (&link, MESSAGE);
+  g_source_destroy (busy);
+  link_clear (&link);
+}
+
 typedef struct
 {
   GDataInputStream *data;
@@ -1856,6 +1891,8 @@ main (int   argc,
   test_add ("/async/stream/skip", test_stream_skip);
   test_add ("/async/stream/other-context", test_stream_other_context);
   test_add ("/async/stream/data-lines", test_stream_data_lines);
+  test_add_data ("/async/line/busy-context", GINT_TO_POINTER (LINE), test_busy_context);
+  test_add_data ("/async/bytes/busy-context", GINT_TO_POINTER (BYTES), test_busy_context);
 
   return test_run ();
 }
