@@ -16,6 +16,9 @@
 #define SCRATCH_SIZE (256 * 1024)
 #define MAX_READS 8
 
+/* No more comes than what the system holds. */
+#define END_CONDITION (L_IO_RDHUP | G_IO_HUP | G_IO_ERR)
+
 /* The kernel's own memory lies in whole pages, and some processors copy at half the speed to an address a little further
  * into its page than the source is: just where malloc() puts what is large. */
 #define SCRATCH_ALIGNMENT 4096
@@ -234,7 +237,7 @@ l_io_device_receive (LIODevice    *self,
                      GIOCondition  condition)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
-  gboolean is_end = (condition & (L_IO_RDHUP | G_IO_HUP | G_IO_ERR)) != 0;
+  gboolean is_end = (condition & END_CONDITION) != 0;
   Scratch *scratch = get_scratch ();
   gboolean more = TRUE;
 
@@ -275,15 +278,21 @@ receive_silently (LIODevice    *self,
   LIODevicePrivate *priv = l_io_device_get_private (self);
   Scratch *scratch = get_scratch ();
   GPollableReturn result;
+  gboolean is_end = (condition & END_CONDITION) != 0;
   guint session = priv->session;
   gsize n_read;
   gboolean more;
 
-  result = receive_once (self, scratch, FALSE, &n_read, &more, NULL);
-  if (n_read > 0 && answer_reads (self, scratch))
-    priv->ready_read_due = TRUE;
-  if (priv->session != session)
-    return;
+  /* With an end all is read that the system holds, also here. */
+  do
+    {
+      result = receive_once (self, scratch, is_end, &n_read, &more, NULL);
+      if (n_read > 0 && answer_reads (self, scratch))
+        priv->ready_read_due = TRUE;
+      if (priv->session != session)
+        return;
+    }
+  while (is_end && n_read > 0 && l_io_device_can_receive (self));
 
   park (self,
         (condition & L_IO_RDHUP) != 0 || (n_read == 0 && result != G_POLLABLE_RETURN_WOULD_BLOCK),

@@ -1012,6 +1012,43 @@ test_nested_end (gconstpointer kind)
 }
 
 static void
+read_two_when_ready (TestTrace  *trace,
+                     const char *event,
+                     gpointer    user_data)
+{
+  Link *link = user_data;
+  g_autofree char *text = NULL;
+
+  if (!g_str_equal (event, "ready-read") || link->n_calls > 0)
+    return;
+
+  text = test_read (link->socket);
+  g_assert_cmpstr (text, ==, "begin");
+  test_raw_write (link->raw, MESSAGE "cd\n");
+  link_hang_up (link);
+  start_message (link);
+  assert_result (link, MESSAGE);
+  start_message (link);
+  assert_result (link, "cd\n");
+}
+
+static void
+test_nested_before_end (gconstpointer kind)
+{
+  Link link;
+
+  g_test_summary ("What the peer sent before it went is there in a loop that the handler of ready-read runs");
+
+  link_init (&link, kind);
+  test_trace_set_func (link.trace, read_two_when_ready, &link);
+  test_raw_write (link.raw, "begin");
+  TEST_TURN_UNTIL (link.n_calls == 2);
+  start_message (&link);
+  assert_end (&link);
+  link_clear (&link);
+}
+
+static void
 nest_in_callback (GObject      *source,
                   GAsyncResult *result,
                   gpointer      user_data)
@@ -1865,6 +1902,7 @@ main (int   argc,
   add_all ("handler/in-ready-read", test_in_handler);
   add_all ("handler/nested", test_nested);
   add_all ("handler/nested-end", test_nested_end);
+  add_all ("handler/nested-before-end", test_nested_before_end);
 
   add_all ("transaction/inside", test_transaction);
   add_all ("transaction/limited", test_transaction_limited);
