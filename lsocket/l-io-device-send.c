@@ -268,7 +268,7 @@ l_io_device_flush_in_turn (LIODevice *self)
   g_mutex_unlock (&priv->output.lock);
 
   if (is_untold)
-    l_io_device_get_funcs (self)->output_drained (self);
+    tell_drained (self);
 }
 
 guint

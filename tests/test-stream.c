@@ -1597,6 +1597,41 @@ test_flush_async_blocked (void)
   streams_clear (&streams);
 }
 
+static void
+flush_in_handler (LSocket  *socket,
+                  guint64   count,
+                  gpointer  user_data)
+{
+  GAsyncResult **result = user_data;
+  GOutputStream *output = g_io_stream_get_output_stream (G_IO_STREAM (socket));
+  g_autoptr(GError) error = NULL;
+
+  if (*result != NULL)
+    return;
+
+  test_write (socket, "cd");
+  g_output_stream_flush_async (output, 0, NULL, test_store_result, result);
+  TEST_TURN_UNTIL (*result != NULL);
+  g_assert_true (g_output_stream_flush_finish (output, *result, &error));
+  g_assert_no_error (error);
+}
+
+static void
+test_flush_async_in_handler (void)
+{
+  g_autoptr(GAsyncResult) result = NULL;
+  Streams streams;
+
+  g_test_summary ("A flush ends in a loop that the handler of bytes-written runs");
+
+  streams_init (&streams);
+  g_signal_connect (streams.pair.client, "bytes-written", G_CALLBACK (flush_in_handler), &result);
+  test_write (streams.pair.client, "ab");
+  TEST_TURN_UNTIL (result != NULL);
+  assert_peer_receives (&streams, "abcd");
+  streams_clear (&streams);
+}
+
 /* What GIO builds upon streams */
 
 static void
@@ -2495,6 +2530,7 @@ main (int   argc,
   test_add ("/stream/flush/flush", test_flush);
   test_add ("/stream/flush/blocks", test_flush_blocks);
   test_add ("/stream/flush/async-blocked", test_flush_async_blocked);
+  test_add ("/stream/flush/async-in-handler", test_flush_async_in_handler);
 
   test_add ("/stream/gio/data-lines", test_data_lines);
   test_add ("/stream/gio/data-lines-async", test_data_lines_async);
