@@ -278,7 +278,8 @@ l_io_device_write_through (LIODevice            *self,
   if (!l_io_device_check_mode (self, L_OPEN_MODE_WRITE_ONLY, error))
     return G_POLLABLE_RETURN_FAILED;
 
-  if (!priv->output.open)
+  /* What was written before the output was shut down can still be flushed. */
+  if (!priv->output.open && n_vectors > 0)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The output has ended"));
       return G_POLLABLE_RETURN_FAILED;
@@ -356,23 +357,36 @@ write_blocking (LIODevice            *self,
                 GError              **error)
 {
   LIODeviceOutput *output = &l_io_device_get_private (self)->output;
+  GPollableReturn result;
+  guint n_losses;
 
-  while (TRUE)
+  g_mutex_lock (&output->lock);
+  n_losses = output->n_losses;
+  while ((result = write_some (self, link, vectors, n_vectors, n_written, error)) == G_POLLABLE_RETURN_WOULD_BLOCK)
     {
-      g_autoptr(GCancellable) wake = NULL;
-      GPollableReturn result;
+      g_autoptr(GCancellable) wake = ref_wake (self, &output->wake);
+      gboolean goes_on;
 
-      g_mutex_lock (&output->lock);
-      result = write_some (self, link, vectors, n_vectors, n_written, error);
-      if (result == G_POLLABLE_RETURN_WOULD_BLOCK)
-        wake = ref_wake (self, &output->wake);
       g_mutex_unlock (&output->lock);
+      goes_on = wait_to_write (self, link, reference, cancellable, wake, error);
+      g_mutex_lock (&output->lock);
 
-      if (result != G_POLLABLE_RETURN_WOULD_BLOCK)
-        return result;
-      if (!wait_to_write (self, link, reference, cancellable, wake, error))
-        return G_POLLABLE_RETURN_FAILED;
+      if (!goes_on)
+        {
+          result = G_POLLABLE_RETURN_FAILED;
+          break;
+        }
     }
+
+  /* What was to be flushed is not there any more, and was not sent. */
+  if (result == G_POLLABLE_RETURN_OK && n_vectors == 0 && output->n_losses != n_losses)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, _("The output has ended"));
+      result = G_POLLABLE_RETURN_FAILED;
+    }
+  g_mutex_unlock (&output->lock);
+
+  return result;
 }
 
 GPollableReturn

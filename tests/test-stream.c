@@ -1598,6 +1598,63 @@ test_flush_async_blocked (void)
 }
 
 static void
+test_flush_shut_down (gconstpointer flush)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = NULL;
+  Raw raw;
+
+  g_test_summary ("What was written before the output was shut down is flushed");
+
+  raw_init (&raw);
+  test_write_large (raw.socket);
+  g_assert_true (l_socket_shutdown_write (raw.socket, &error));
+  raw_start (&raw, raw_read_to_end);
+  if (flush != NULL)
+    g_assert_true (g_output_stream_flush (raw.output, NULL, &error));
+  else
+    g_assert_true (g_output_stream_close (raw.output, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (l_io_device_get_bytes_to_write (L_IO_DEVICE (raw.socket)), ==, 0);
+  test_turn_all ();
+  bytes = raw_join (&raw);
+  g_assert_cmpuint (g_bytes_get_size (bytes), ==, TEST_LARGE);
+  raw_clear (&raw);
+}
+
+static gpointer
+raw_flush (gpointer data)
+{
+  Raw *raw = data;
+  g_autoptr(GError) error = NULL;
+
+  g_atomic_pointer_set (&raw->blocked, test_get_thread ());
+  g_assert_true (g_output_stream_flush (raw->output, NULL, &error));
+  g_assert_no_error (error);
+
+  return NULL;
+}
+
+static void
+test_flush_shut_down_elsewhere (void)
+{
+  Raw raw;
+
+  g_test_summary ("Also in another thread, while the loop sends it");
+
+  raw_init (&raw);
+  raw.blocked = 0;
+  test_write_large (raw.socket);
+  g_assert_true (l_socket_shutdown_write (raw.socket, NULL));
+  raw_start (&raw, raw_flush);
+  TEST_TURN_UNTIL (g_atomic_pointer_get (&raw.blocked) != 0);
+  test_wait_until_blocked (raw.blocked);
+  g_assert_cmpuint (test_raw_read_to_end (raw.raw), ==, TEST_LARGE);
+  raw_join (&raw);
+  raw_clear (&raw);
+}
+
+static void
 flush_in_handler (LSocket  *socket,
                   guint64   count,
                   gpointer  user_data)
@@ -2531,6 +2588,12 @@ main (int   argc,
   test_add ("/stream/flush/blocks", test_flush_blocks);
   test_add ("/stream/flush/async-blocked", test_flush_async_blocked);
   test_add ("/stream/flush/async-in-handler", test_flush_async_in_handler);
+  if (test_is_unix ())
+    {
+      test_add_data ("/stream/flush/shut-down", "flush", test_flush_shut_down);
+      test_add ("/stream/flush/shut-down-elsewhere", test_flush_shut_down_elsewhere);
+      test_add_data ("/stream/close/shut-down", NULL, test_flush_shut_down);
+    }
 
   test_add ("/stream/gio/data-lines", test_data_lines);
   test_add ("/stream/gio/data-lines-async", test_data_lines_async);
