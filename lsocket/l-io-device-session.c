@@ -298,7 +298,6 @@ end_session (LIODevice *self)
 
   priv->has_session = FALSE;
   priv->session++;
-  priv->ready_read_due = FALSE;
 
   l_io_device_lock (self);
   priv->input.enabled = FALSE;
@@ -334,6 +333,8 @@ l_io_device_drop_input (LIODevice *self)
 {
   LIODevicePrivate *priv = l_io_device_get_private (self);
   gboolean has_streams;
+
+  priv->ready_read_due = FALSE;
 
   l_io_device_lock (self);
   has_streams = priv->input.stream != NULL || priv->output.stream != NULL;

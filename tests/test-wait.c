@@ -801,6 +801,14 @@ wait_disconnected (Link *link)
 }
 
 static gboolean
+end_and_wait (Link *link)
+{
+  test_raw_write (link->raw, "last");
+  close_raw (link);
+  return wait_disconnected (link);
+}
+
+static gboolean
 write_and_wait (Link *link)
 {
   test_write (link->socket, "more");
@@ -872,6 +880,21 @@ nested_ready_read_hang_up (Link *link)
   g_assert_true (AT_ONCE (link, wait_ready_read (link)));
   g_assert_true (nested.result);
   test_trace_assert (link->trace, "ready-read " REMOTE_CLOSE);
+}
+
+/* Who reads in the handler alone hears of the last bytes, too. */
+static void
+nested_last_words (Link *link)
+{
+  Nested nested;
+
+  connect_link (link);
+  nest (link, &nested, "ready-read", end_and_wait);
+  test_raw_write (link->raw, "hello");
+  g_assert_true (AT_ONCE (link, wait_ready_read (link)));
+  g_assert_true (nested.result);
+  test_trace_assert (link->trace, "ready-read " REMOTE_CLOSE " ready-read");
+  g_assert_cmpuint (l_io_device_get_bytes_available (get_device (link)), ==, 9);
 }
 
 static void
@@ -1255,6 +1278,7 @@ static const struct
   { "nested/connect-error", nested_connect_error },
   { "nested/ready-read", nested_ready_read },
   { "nested/ready-read-hang-up", nested_ready_read_hang_up },
+  { "nested/last-words", nested_last_words },
   { "nested/bytes-written", nested_bytes_written },
   { "nested/bytes-written-disconnect", nested_bytes_written_disconnect },
   { "nested/closing", nested_closing },
