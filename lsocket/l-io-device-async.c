@@ -12,7 +12,7 @@
 
 /* Asynchronous reading: one operation at a time, answered from the loop's dispatch when what it waits for has come. */
 
-/* What a line without a limit may add to a full buffer at a time, in bytes. */
+/* What a line without a limit may add to a full buffer at a time, in bytes, while that is more than all before. */
 #define LINE_CHUNK 4096
 
 /* With the input's lock held. */
@@ -164,8 +164,8 @@ l_io_device_get_wanted (LIODevice *self)
   const LReadRequest *request = &l_io_device_get_private (self)->read_operation->read;
   gsize available = l_io_device_get_available (self);
 
-  /* A line may be of any length. */
-  return request->count > available ? request->count - available : LINE_CHUNK;
+  /* A line may be of any length, and each time it is looked for from its beginning. */
+  return request->count > available ? request->count - available : MAX (available, LINE_CHUNK);
 }
 
 void *

@@ -2846,6 +2846,29 @@ store_result (GObject      *source,
 }
 
 static void
+test_long_line (Fixture       *fixture,
+                gconstpointer  unused)
+{
+  TestDevice *device = fixture->device;
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autofree char *text = g_strnfill (KIB * KIB, 'x');
+  g_autofree char *line = NULL;
+  gsize length;
+
+  g_test_summary ("What a line costs that is longer than the buffer does not grow with the square of its length");
+
+  l_io_device_set_read_buffer_size (L_IO_DEVICE (device), 2);
+  l_io_device_read_line_async (L_IO_DEVICE (device), 0, NULL, store_result, &result);
+  feed (device, text);
+  feed (device, "\n");
+  settle (device);
+  g_assert_nonnull (result);
+  line = l_io_device_read_line_finish (L_IO_DEVICE (device), result, &length, NULL);
+  g_assert_cmpuint (length, ==, KIB * KIB + 1);
+  g_assert_cmpuint (device->n_reads, <, 32);
+}
+
+static void
 test_disregard_async (Fixture       *fixture,
                       gconstpointer  unused)
 {
@@ -3831,6 +3854,7 @@ main (int   argc,
   ADD ("disregard/async", test_disregard_async);
   ADD ("disregard/async-late", test_disregard_async_late);
   ADD ("disregard/other-read", test_disregard_other_read);
+  ADD ("long-line", test_long_line);
   ADD ("disregard/freed", test_disregard_freed);
   ADD ("disregard/in-handler", test_disregard_in_handler);
   ADD ("disregard/failed", test_disregard_failed);
