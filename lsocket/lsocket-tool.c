@@ -329,6 +329,17 @@ run_monitor (char **names)
 
 /* resolve */
 
+/* Nobody reads it any more: as after SIGPIPE, and as quietly. */
+static int
+fail_output (int errsv)
+{
+  if (errsv == EPIPE)
+    return TOOL_STATUS_PIPE;
+
+  tool_print_error (_("Cannot write to standard output: %s"), g_strerror (errsv));
+  return TOOL_STATUS_IO;
+}
+
 static int
 run_resolve (char **names)
 {
@@ -345,13 +356,10 @@ run_resolve (char **names)
 
   /* The bytes as they are: a script may go on with them. The “@” is how tools show abstract names. */
   text = l_address_to_name (address);
-  if (printf ("%s%s\n", l_address_is_abstract (address) ? "@" : "", text) < 0 || fflush (stdout) != 0)
-    {
-      tool_print_error (_("Cannot write to standard output: %s"), g_strerror (errno));
-      return TOOL_STATUS_IO;
-    }
+  if (printf ("%s%s\n", l_address_is_abstract (address) ? "@" : "", text) >= 0 && fflush (stdout) == 0)
+    return TOOL_STATUS_OK;
 
-  return TOOL_STATUS_OK;
+  return fail_output (errno);
 }
 
 /* Options */

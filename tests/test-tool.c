@@ -166,6 +166,21 @@ test_resolve_full_disk (void)
   assert_message (tool, "lsocket: Cannot write to standard output: No space left on device\n");
 }
 
+static void
+test_resolve_closed_output (void)
+{
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+  int fds[2];
+
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
+  close (fds[0]);
+  g_subprocess_launcher_take_stdout_fd (launcher, fds[1]);
+  tool = start_with (launcher, "resolve market");
+  wait_for_exit (tool, 128 + SIGPIPE);
+  assert_silent (tool);
+}
+
 /* connect */
 
 static void
@@ -1425,6 +1440,7 @@ main (int    argc,
   test_add ("/tool/resolve/invalid", test_resolve_invalid);
   test_add ("/tool/resolve/unsafe", test_resolve_unsafe);
   test_add ("/tool/resolve/full-disk", test_resolve_full_disk);
+  test_add ("/tool/resolve/closed-output", test_resolve_closed_output);
   test_add ("/tool/connect/not-found", test_connect_not_found);
   test_add ("/tool/connect/refused", test_connect_refused);
   test_add ("/tool/connect/unsafe", test_connect_unsafe);
