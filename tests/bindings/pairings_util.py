@@ -13,8 +13,8 @@ class Program:
     """A program that runs; what it says is collected line by line."""
 
     def __init__(self, command, *args):
-        self.process = subprocess.Popen([*command, *args], text=True, encoding='utf-8', stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([*command, *args], text=True, encoding='utf-8', errors='surrogateescape',
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = queue.Queue()
         self.errors = []
         self.readers = [threading.Thread(target=self.read_output, daemon=True),

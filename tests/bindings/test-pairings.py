@@ -8,12 +8,16 @@ COMMAND is what runs a program, with {} for its name."""
 import os
 import shlex
 import shutil
+import socket
 import sys
 import tempfile
 
 from pairings_util import SECONDS, Cases, Program
 
 TEXT = 'one\ntwo ü\nthree\n'
+
+# A line without anything, one that is no UTF-8, and one without a newline.
+ODD_TEXT = 'first\n\n\udcff\nlast'
 
 
 def check_echo(command):
@@ -23,6 +27,35 @@ def check_echo(command):
     for line in TEXT.splitlines():
         client.expect(line)
     client.end()
+
+
+def check_odd(command):
+    """Whatever the lines are, all of them are said."""
+    client = Program(command, 'market')
+    try:
+        client.say(ODD_TEXT)
+        client.close_input()
+        client.expect('first')
+        client.expect('last')
+        client.end()
+    finally:
+        client.stop()
+
+
+def connect():
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(SECONDS)
+    peer.connect(os.path.join(os.environ['XDG_RUNTIME_DIR'], 'market'))
+    return peer
+
+
+def expect_answer(peer, answer):
+    received = b''
+    while not received.endswith(answer):
+        data = peer.recv(65536)
+        if not data:
+            raise AssertionError(f'It said only {received}')
+        received += data
 
 
 def check_chat(command):
@@ -42,6 +75,21 @@ def check_chat(command):
         ann.stop()
 
 
+def check_odd_chat(command):
+    ann = Program(command, 'market', 'Ann')
+    try:
+        ann.expect('* Ann has come')
+        with connect() as peer:
+            peer.sendall(b'\xff\nthere you are\n')
+            ann.expect('there you are')
+        ann.expect('has gone')
+        ann.say('\udcff\n')
+        ann.close_input()
+        ann.process.wait(SECONDS)
+    finally:
+        ann.stop()
+
+
 def check_nothing(command):
     client = Program(command, 'market')
     client.close_input()
@@ -54,6 +102,33 @@ def check_lines(command):
         raise AssertionError(answers)
 
 
+def check_odd_lines(command):
+    with connect() as peer:
+        peer.sendall(b'set odd \xff\n')
+        expect_answer(peer, b'ok\n')
+    answers = Program(command, 'market', 'get odd', 'get color').end()
+    if not answers.startswith('ok ') or not answers.endswith('\nok dark blue\n'):
+        raise AssertionError(answers)
+
+
+def check_client_dies(server):
+    """One that asked for more than it took is no trouble for the others."""
+    with connect() as peer:
+        peer.setblocking(False)
+        try:
+            for _ in range(2000):
+                peer.send(b'line\n' * 1000)
+        except BlockingIOError:
+            pass
+    with connect() as peer:
+        # By the last of them it has noticed.
+        for _ in range(200):
+            peer.sendall(b'line\n')
+            expect_answer(peer, b'line\n')
+    if server.process.poll() is not None:
+        raise AssertionError(''.join(server.errors))
+
+
 def check_end(server):
     server.end()
     if os.path.exists(os.path.join(os.environ['XDG_RUNTIME_DIR'], 'market')):
@@ -61,7 +136,7 @@ def check_end(server):
 
 
 def check_nobody(command, *args):
-    """There is no server: it says so."""
+    """There is no server, or one already: it says so."""
     client = Program(command, 'market', *args)
     client.close_input()
     status = client.process.wait(SECONDS)
@@ -77,6 +152,9 @@ PAIRINGS = [
     ('chat-server', ['chat-client'], check_chat),
     ('lines-server', ['lines-client'], check_lines),
 ]
+
+# What else a client is to withstand, with the server of its own language.
+ODD_CHECKS = {check_echo: check_odd, check_chat: check_odd_chat, check_lines: check_odd_lines}
 
 
 def main(arguments):
@@ -98,8 +176,24 @@ def main(arguments):
                         if check is check_echo:
                             cases.check(f'{server_program}/{server_language}/{client_program}/{language}/nothing',
                                         check_nothing, command(language, client_program))
+                    # Of a server of lines nobody gets back a line that has no end.
+                    if (server_program, client_program) != ('async-server', 'echo-client'):
+                        cases.check(f'{server_program}/{server_language}/{client_program}/odd',
+                                    ODD_CHECKS[check], command(server_language, client_program))
+                cases.check(f'{server_program}/{server_language}/taken',
+                            check_nobody, command(server_language, server_program))
                 server.process.terminate()
                 cases.check(f'{server_program}/{server_language}/ends', check_end, server)
+            finally:
+                server.stop()
+    for server_program in ('echo-server', 'async-server'):
+        for language in languages:
+            server = Program(command(language, server_program), 'market')
+            try:
+                server.expect('istening at')
+                cases.check(f'{server_program}/{language}/client-dies', check_client_dies, server)
+                server.process.terminate()
+                server.process.wait(SECONDS)
             finally:
                 server.stop()
     for client_program in ('echo-client', 'async-client', 'chat-client', 'lines-client'):

@@ -59,7 +59,7 @@ say_next (LSocket *socket,
   const char *line = talk->lines[talk->n_heard];
 
   /* What follows the last newline is empty. */
-  if (line == NULL || *line == '\0')
+  if (line == NULL || (*line == '\0' && talk->lines[talk->n_heard + 1] == NULL))
     {
       l_socket_disconnect_from_server_async (socket, NULL, on_disconnected, talk);
       return;

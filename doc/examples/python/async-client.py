@@ -9,15 +9,16 @@ import sys
 import gi
 
 gi.require_version('LSocket', '1')
-from gi.repository import LSocket
+from gi.repository import GLib, LSocket
 
 
 async def main(name):
     async with LSocket.Socket() as socket:
         await socket.connect_to_server_async(name)
         for line in sys.stdin.buffer:
-            socket.write(line)
-            print((await socket.read_line_async()).decode(), end='', flush=True)
+            # The last one may have no newline, and the server waits for it.
+            socket.write(line.rstrip(b'\n') + b'\n')
+            print((await socket.read_line_async()).decode(errors='replace'), end='', flush=True)
 
 
 if len(sys.argv) != 2:
@@ -25,5 +26,5 @@ if len(sys.argv) != 2:
 try:
     with asyncio.Runner(loop_factory=LSocket.new_event_loop) as runner:
         runner.run(main(sys.argv[1]))
-except LSocket.Error as error:
-    sys.exit(str(error))
+except GLib.Error as error:
+    sys.exit(error.message)

@@ -23,7 +23,11 @@ def read_next():
 
 
 def on_input_read(stdin, result):
-    line, _length = stdin.read_line_finish_utf8(result)
+    try:
+        line, _length = stdin.read_line_finish_utf8(result)
+    except GLib.Error as error:
+        print(error.message, file=sys.stderr)
+        line = None
     if line is None:
         socket.disconnect_from_server()
     else:
@@ -33,7 +37,7 @@ def on_input_read(stdin, result):
 
 def on_ready_read(socket):
     for line in socket.readlines() or []:
-        print(line.decode(), end='', flush=True)
+        print(line.decode(errors='replace'), end='', flush=True)
 
 
 def on_error(socket, error):

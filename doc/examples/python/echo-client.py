@@ -49,7 +49,7 @@ class EchoClient:
                 self.problem = f'Said {self.lines[:1]}, got back {line}'
                 socket.abort()
                 return
-            print(f'client  got back: {line.decode().rstrip()}', flush=True)
+            print(f'client  got back: {line.decode(errors="replace").rstrip()}', flush=True)
             del self.lines[0]
             self.say_next(socket)
 
@@ -70,4 +70,5 @@ class EchoClient:
 
 if len(sys.argv) != 2:
     sys.exit(f'Usage: {sys.argv[0]} NAME')
-sys.exit(EchoClient(sys.stdin.buffer.read().splitlines(keepends=True)).run(sys.argv[1]))
+# The last line may have no newline, and is waited for with one.
+sys.exit(EchoClient([line.rstrip(b'\n') + b'\n' for line in sys.stdin.buffer]).run(sys.argv[1]))

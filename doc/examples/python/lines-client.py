@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Asks the server of lines, without a main loop: each argument is a line, and its answer is waited for."""
 
+import os
 import sys
 
 import gi
@@ -17,8 +18,8 @@ try:
         socket.connect_to_server_sync(sys.argv[1])
         lines = iter(socket)
         for question in sys.argv[2:]:
-            socket.write(question.encode() + b'\n')
-            print(next(lines).decode(), end='', flush=True)
+            socket.write(os.fsencode(question) + b'\n')
+            print(next(lines).decode(errors='replace'), end='', flush=True)
 except LSocket.Error as error:
     sys.exit(str(error))
 except StopIteration:
