@@ -81,6 +81,31 @@ tool_print_error (const char *format,
   g_printerr ("lsocket: %s\n", text);
 }
 
+static int
+print_output (const char *format,
+              ...) G_GNUC_PRINTF (1, 2);
+
+/* Where nobody reads it any more: as after SIGPIPE, and as quietly. */
+static int
+print_output (const char *format,
+              ...)
+{
+  gboolean done;
+  va_list args;
+
+  va_start (args, format);
+  done = vprintf (format, args) >= 0 && fflush (stdout) == 0;
+  va_end (args);
+
+  if (done)
+    return TOOL_STATUS_OK;
+  if (errno == EPIPE)
+    return TOOL_STATUS_PIPE;
+
+  tool_print_error (_("Cannot write to standard output: %s"), g_strerror (errno));
+  return TOOL_STATUS_IO;
+}
+
 /* The loop */
 
 static void
@@ -329,17 +354,6 @@ run_monitor (char **names)
 
 /* resolve */
 
-/* Nobody reads it any more: as after SIGPIPE, and as quietly. */
-static int
-fail_output (int errsv)
-{
-  if (errsv == EPIPE)
-    return TOOL_STATUS_PIPE;
-
-  tool_print_error (_("Cannot write to standard output: %s"), g_strerror (errsv));
-  return TOOL_STATUS_IO;
-}
-
 static int
 run_resolve (char **names)
 {
@@ -356,10 +370,7 @@ run_resolve (char **names)
 
   /* The bytes as they are: a script may go on with them. The “@” is how tools show abstract names. */
   text = l_address_to_name (address);
-  if (printf ("%s%s\n", l_address_is_abstract (address) ? "@" : "", text) >= 0 && fflush (stdout) == 0)
-    return TOOL_STATUS_OK;
-
-  return fail_output (errno);
+  return print_output ("%s%s\n", l_address_is_abstract (address) ? "@" : "", text);
 }
 
 /* Options */
@@ -619,11 +630,8 @@ run (char ***argv)
     return fail_usage ("%s", error->message);
 
   if (opt_version)
-    {
-      g_print ("lsocket %u.%u.%u\n", lsocket_get_major_version (), lsocket_get_minor_version (),
-               lsocket_get_micro_version ());
-      return TOOL_STATUS_OK;
-    }
+    return print_output ("lsocket %u.%u.%u\n", lsocket_get_major_version (), lsocket_get_minor_version (),
+                         lsocket_get_micro_version ());
 
   if ((*argv)[1] == NULL)
     return fail_usage ("%s", _("There must be a command"));

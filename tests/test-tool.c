@@ -22,12 +22,30 @@
 /* lsocket itself */
 
 static void
+run_on_full_disk (const char *arguments)
+{
+  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr(Tool) tool = NULL;
+
+  g_subprocess_launcher_set_stdout_file_path (launcher, "/dev/full");
+  tool = start_with (launcher, arguments);
+  wait_for_exit (tool, 7);
+  assert_message (tool, "lsocket: Cannot write to standard output: No space left on device\n");
+}
+
+static void
 test_version (void)
 {
   g_autofree char *expected = g_strdup_printf ("lsocket %u.%u.%u\n", lsocket_get_major_version (),
                                                lsocket_get_minor_version (), lsocket_get_micro_version ());
 
   run_for_output ("--version", expected);
+}
+
+static void
+test_version_full_disk (void)
+{
+  run_on_full_disk ("--version");
 }
 
 static void
@@ -157,13 +175,7 @@ test_resolve_unsafe (void)
 static void
 test_resolve_full_disk (void)
 {
-  GSubprocessLauncher *launcher = launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE);
-  g_autoptr(Tool) tool = NULL;
-
-  g_subprocess_launcher_set_stdout_file_path (launcher, "/dev/full");
-  tool = start_with (launcher, "resolve market");
-  wait_for_exit (tool, 7);
-  assert_message (tool, "lsocket: Cannot write to standard output: No space left on device\n");
+  run_on_full_disk ("resolve market");
 }
 
 static void
@@ -1429,6 +1441,7 @@ main (int    argc,
   test_version ();
 
   test_add ("/tool/version", test_version);
+  test_add ("/tool/version/full-disk", test_version_full_disk);
   test_add ("/tool/help", test_help);
   test_add ("/tool/help/command", test_help_of_command);
   test_add ("/tool/usage", test_usage);
