@@ -391,7 +391,8 @@ parse_access (const char  *option,
     { "other", L_SERVER_OPTIONS_OTHER_ACCESS },
     { "world", L_SERVER_OPTIONS_WORLD_ACCESS },
   };
-  g_auto(GStrv) words = g_strsplit (value, ",", -1);
+  /* Of an empty string g_strsplit() makes no word, and not an empty one. */
+  g_auto(GStrv) words = g_strsplit (*value != '\0' ? value : ",", ",", -1);
 
   for (guint i = 0; words[i] != NULL; i++)
     {

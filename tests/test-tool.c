@@ -90,6 +90,7 @@ test_usage (void)
     { "listen --timeout 5 market", "Unknown option --timeout\n" },
     { "listen --access everybody market", "“everybody” is none of user, group, other and world\n" },
     { "listen --access user, market", "“” is none of user, group, other and world\n" },
+    { "listen --access '' market", "“” is none of user, group, other and world\n" },
     { "listen --echo --exec cat market", "--echo and --exec exclude each other\n" },
     { "listen --exec '\"cat' market", "matching quote" },
     { "listen --exec '' market", "" },
