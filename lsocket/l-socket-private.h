@@ -41,6 +41,7 @@ struct _LSocketPrivate
 
   GTask          *connect_task;     /* (owned) (nullable) */
   GSList         *end_tasks;        /* (element-type GTask) (owned): returned at the end of the session */
+  const GError   *loss;             /* (unowned) (nullable): for those, while is_losing; NULL: the peer closed it */
   LSocketEndFunc  end_func;         /* called once at the end of the session */
   GWeakRef       *end_object;       /* (unowned) (nullable) */
 
@@ -65,7 +66,7 @@ struct _LSocketPrivate
   guint           checks_peer : 1;  /* the attempt is for a server of the same user or of root */
   guint           failing : 1;      /* the attempt has failed and is about to end */
   guint           lost : 1;         /* that the connection ended was reported */
-  guint           is_losing : 1;    /* while closing: what was queued has been dropped, which is about to be reported */
+  guint           is_losing : 1;    /* while closing: what was queued has been dropped, which is being reported */
   guint           input_finished : 1; /* read-channel-finished was emitted */
   guint           shutdown_due : 1; /* once everything is written */
   guint           holds_itself : 1; /* until what is queued was sent */
@@ -183,6 +184,7 @@ void            l_socket_watch_func              (LReactorWatch   *watch,
                                                   GIOCondition     condition);
 /* Everything of the connection goes, nothing is told. */
 void            l_socket_tear_down               (LSocket         *self);
+/* The same when it is disposed of while it has a connection or an attempt; only who waits for one of them hears of it. */
 void            l_socket_give_up                 (LSocket         *self);
 void            l_socket_start_closing           (LSocket         *self);
 /* Closes it for good; TRUE if it is unconnected already. */

@@ -75,6 +75,39 @@ finish (LSocket      *self,
   return unchanged;
 }
 
+static void
+finish_lost (LSocket      *self,
+             gboolean      is_orderly,
+             const GError *error)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+  g_autoptr(GError) peer_closed = NULL;
+
+  /* For who waits until everything is sent. */
+  if (priv->end_tasks != NULL && !is_orderly && error == NULL)
+    {
+      g_autofree char *message = l_error_describe_peer_closed (l_socket_get_display_name (priv));
+
+      peer_closed = g_error_new_literal (L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, message);
+    }
+
+  finish (self, peer_closed != NULL ? peer_closed : error);
+}
+
+/* From inside what is told of a loss while closing: what was dropped has not been sent, though a loop that a handler turns
+ * finds the queue empty, and there is nothing left to wait for. FALSE: none is told. */
+static gboolean
+end_loss (LSocket *self)
+{
+  LSocketPrivate *priv = l_socket_get_private (self);
+
+  if (priv->state != L_SOCKET_STATE_CLOSING || !priv->is_losing)
+    return FALSE;
+
+  finish_lost (self, FALSE, priv->loss);
+  return TRUE;
+}
+
 /* Disposed of while somebody holds it: nobody is told but who waits. */
 void
 l_socket_give_up (LSocket *self)
@@ -141,6 +174,8 @@ l_socket_begin_closing (LSocket *self)
     l_socket_end_attempt (self);
   else if (priv->state == L_SOCKET_STATE_CONNECTED)
     l_socket_start_closing (self);
+  else
+    end_loss (self);
 
   return priv->state == L_SOCKET_STATE_UNCONNECTED;
 }
@@ -218,25 +253,6 @@ report_loss (LSocket      *self,
   return error != NULL ? l_socket_report_error (self, error) : l_socket_report_peer_closed (self);
 }
 
-static void
-finish_lost (LSocket      *self,
-             gboolean      is_orderly,
-             const GError *error)
-{
-  LSocketPrivate *priv = l_socket_get_private (self);
-  g_autoptr(GError) peer_closed = NULL;
-
-  /* For who waits until everything is sent. */
-  if (priv->end_tasks != NULL && !is_orderly && error == NULL)
-    {
-      g_autofree char *message = l_error_describe_peer_closed (l_socket_get_display_name (priv));
-
-      peer_closed = g_error_new_literal (L_SOCKET_ERROR, L_SOCKET_ERROR_PEER_CLOSED, message);
-    }
-
-  finish (self, peer_closed != NULL ? peer_closed : error);
-}
-
 /* The connection ended from outside: with an error, or else the peer closed it. */
 static void
 lose (LSocket      *self,
@@ -247,8 +263,10 @@ lose (LSocket      *self,
   LSocketPrivate *priv = l_socket_get_private (self);
   LIODevice *device = l_socket_get_device (self);
 
+  priv->is_losing = is_hung_up && !is_orderly && priv->state == L_SOCKET_STATE_CLOSING;
+  priv->loss = error;
+
   /* Out of the reactor before a handler can run a loop. */
-  priv->is_losing = is_hung_up && priv->state == L_SOCKET_STATE_CLOSING;
   if (is_hung_up)
     l_io_device_drop_output (device);
   l_io_device_end_input (device);
@@ -355,8 +373,7 @@ socket_output_drained (LIODevice *device)
       l_transport_shutdown_write (&priv->transport, &code);
     }
 
-  /* What was dropped has not been sent: a loop that a handler of the error turns finds the queue empty, too. */
-  if (priv->is_losing)
+  if (end_loss (self))
     return;
 
   if (priv->state == L_SOCKET_STATE_CLOSING)
