@@ -1242,11 +1242,21 @@ fake_peer (const char *sid)
   l_system.get_token_info = fake_get_token_info;
 }
 
+/* A client's end. */
+static HANDLE
+open_pipe (DWORD access)
+{
+  g_autofree char *utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
+  g_autofree WCHAR *path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
+  HANDLE handle = CreateFileW (path, access, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
+
+  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  return handle;
+}
+
 static void
 test_adopted_again (void)
 {
-  g_autofree WCHAR *path = NULL;
-  g_autofree char *utf8 = NULL;
   g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(LSocket) peer = NULL;
@@ -1255,10 +1265,7 @@ test_adopted_again (void)
 
   g_test_summary ("A handle that was refused is the caller's, and as good as new: its writes belong to no thread");
 
-  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
-  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
-  handle = CreateFileW (path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
-  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  handle = open_pipe (GENERIC_READ | GENERIC_WRITE);
   fake_peer (STRANGER);
   events = g_array_new (FALSE, FALSE, sizeof (HANDLE));
   l_system.write_file = record_write_file;
@@ -1332,8 +1339,6 @@ test_listen_unknown_user (void)
 static void
 test_adopted_write_only (void)
 {
-  g_autofree WCHAR *path = NULL;
-  g_autofree char *utf8 = NULL;
   g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(LSocket) peer = NULL;
@@ -1342,10 +1347,7 @@ test_adopted_write_only (void)
 
   g_test_summary ("A handle that may only write serves for that");
 
-  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
-  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
-  handle = CreateFileW (path, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
-  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  handle = open_pipe (GENERIC_WRITE);
   g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
                                                  L_OPEN_MODE_WRITE_ONLY, &error));
   g_assert_no_error (error);
@@ -1473,8 +1475,6 @@ test_listen_mode (gconstpointer data)
 static void
 test_foreign_port (void)
 {
-  g_autofree WCHAR *path = NULL;
-  g_autofree char *utf8 = NULL;
   g_autoptr(LServer) server = new_server (L_SERVER_OPTIONS_NONE);
   g_autoptr(LSocket) socket = l_socket_new ();
   g_autoptr(LSocket) peer = NULL;
@@ -1485,10 +1485,7 @@ test_foreign_port (void)
 
   g_test_summary ("It works all the same, and the port hears nothing of us");
 
-  utf8 = g_strconcat ("\\\\.\\pipe\\", name, NULL);
-  path = g_utf8_to_utf16 (utf8, -1, NULL, NULL, NULL);
-  handle = CreateFileW (path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL);
-  g_assert_true (handle != INVALID_HANDLE_VALUE);
+  handle = open_pipe (GENERIC_READ | GENERIC_WRITE);
   port = CreateIoCompletionPort (handle, NULL, 0, 0);
   g_assert_nonnull (port);
   g_assert_true (l_socket_set_socket_descriptor (socket, (gintptr) handle, L_SOCKET_STATE_CONNECTED,
